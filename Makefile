@@ -1,0 +1,41 @@
+# Everything sets up what it needs by itself: `make demo` and `make test` work on a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+
+.PHONY: demo test check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements-dev.lock pyproject.toml
+	@PYTHON=$(PYTHON) sh .ci/venv $(VENV)
+	@touch $@
+
+demo: $(READY) ## A small shop with Orderbell on it, in your browser
+	@$(BIN)/orderbell demo
+
+test: $(READY) ## The whole test suite, on real PostgreSQL 18 and 16
+	@sh .ci/tools
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: $(READY) ## ruff, mypy --strict, import contracts, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit
+
+format: $(READY) ## Let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Pin every dependency anew, with hashes
+	@sh .ci/lock
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
