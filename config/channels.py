@@ -1,0 +1,158 @@
+"""The settings of each channel and its providers."""
+
+from ipaddress import ip_address
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from config.addresses import problem_of_domain, problem_of_mailbox
+from config.mapping import Section
+
+
+class EmailProvider(Section):
+    """One SMTP server."""
+
+    name: str = Field(default="smtp", description="names the provider in metrics and attempts")
+    host: str = Field(default="localhost", description="of the SMTP server")
+    port: int = Field(default=587, ge=1, le=65535, description="587 for starttls, 465 for tls")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls and tls verify the certificate; none is for loopback"
+    )
+    ca_file: str | None = Field(default=None, description="a PEM bundle to verify against; default: the system's")
+    username: str | None = Field(default=None, description="with a password")
+    password: SecretStr | None = Field(default=None, description="from the environment or a secret file")
+    timeout_seconds: float = Field(default=30.0, gt=0, description="for one answer of the server")
+    connections: int = Field(default=4, ge=1, le=100, description="pooled connections at most")
+    messages_per_connection: int = Field(default=100, ge=1, description="then the connection is made anew")
+    idle_seconds: float = Field(default=30.0, gt=0, description="an unused connection is closed after this")
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if self.username is not None and self.security == "none":
+            raise ValueError('a password is not sent in the clear: set security = "starttls" or "tls"')
+        return self
+
+
+class Email(Section):
+    """The e-mail channel."""
+
+    sender: str = Field(default="Orderbell <orderbell@localhost>", description="the From header: Name <address>")
+    reply_to: str | None = Field(default=None, description="the Reply-To header: Name <address>")
+    message_id_domain: str | None = Field(default=None, description="default: the sender's domain")
+    brand: str = Field(default="", description="the name at the head of each mail; default: the sender's name")
+    accent: str = Field(default="#4f46e5", pattern=r"^#[0-9a-fA-F]{6}$", description="the button's colour")
+    footer: str = Field(default="", description="the line under each mail: an address, why one gets it")
+    concurrency: int = Field(default=16, ge=1, description="messages in flight at most")
+    provider: tuple[EmailProvider, ...] = Field(default=(), max_length=1, description="none: no e-mail")
+
+    @field_validator("sender", "reply_to", "brand", "footer")
+    @classmethod
+    def _one_line(cls, text: str | None) -> str | None:
+        if text is not None and ("\n" in text or "\r" in text):
+            raise ValueError("must be one line")
+        return text
+
+    @field_validator("sender", "reply_to")
+    @classmethod
+    def _mailbox(cls, text: str | None) -> str | None:
+        problem = problem_of_mailbox(text) if text is not None else None
+        if problem:
+            raise ValueError(problem)
+        return text
+
+    @field_validator("message_id_domain")
+    @classmethod
+    def _domain(cls, text: str | None) -> str | None:
+        problem = problem_of_domain(text) if text is not None else None
+        if problem:
+            raise ValueError(problem)
+        return text
+
+
+class SmsProvider(Section):
+    """An account at Twilio, or at anything that speaks its Messages API."""
+
+    name: str = Field(default="twilio", description="names the provider in metrics and attempts")
+    account_sid: str = Field(min_length=1, description="AC and 32 digits, from Twilio's console")
+    auth_token: SecretStr = Field(min_length=1, description="its secret; from the environment or a secret file")
+    messaging_service_sid: str | None = Field(default=None, description="MG and 32 digits; or from_number")
+    from_number: str | None = Field(default=None, description="E.164; one of this and messaging_service_sid")
+    base_url: str = Field(
+        default="https://api.twilio.com", pattern=r"^https?://[^\s]+$", description="https, but for loopback"
+    )
+    timeout_seconds: float = Field(default=10.0, gt=0, description="for one answer of the provider")
+    validity_seconds: int = Field(
+        default=14_400,
+        ge=1,
+        le=36_000,
+        description="Twilio drops what it cannot send within this (ValidityPeriod)",
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _not_in_the_clear(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            raise ValueError("is not a URL: https://...") from None
+        if parts.scheme != "https" and not _is_loopback(host):
+            raise ValueError("must be https: the token would go out in the clear (http is for loopback only)")
+        return url
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> Self:
+        if (self.messaging_service_sid is None) == (self.from_number is None):
+            raise ValueError("needs one of messaging_service_sid and from_number")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Sms(Section):
+    """The SMS channel."""
+
+    default_region: str = Field(
+        default="",
+        pattern=r"^([A-Z]{2})?$",
+        description="ISO 3166 region of numbers that carry no country code",
+    )
+    concurrency: int = Field(default=16, ge=1, description="requests in flight at most")
+    provider: tuple[SmsProvider, ...] = Field(default=(), max_length=1, description="none: no SMS")
+
+
+class WebPush(Section):
+    """The Web Push channel."""
+
+    vapid_private_key: SecretStr | None = Field(
+        default=None,
+        description="P-256 private key: base64url of the 32 bytes, or PEM; `orderbell vapid` makes one",
+    )
+    vapid_subject: str = Field(
+        default="",
+        pattern=r"^((mailto:|https://)\S+)?$",
+        description="mailto: or https: of who runs this (RFC 8292)",
+    )
+    ttl_seconds: int = Field(default=86_400, ge=0, description="how long a push service keeps it for an offline device")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="for one answer of a push service")
+    concurrency: int = Field(default=32, ge=1, description="requests in flight at most")
+    allow_private_endpoints: bool = Field(
+        default=False,
+        description="allow http and private addresses as endpoints: for tests and the demo only",
+    )
+
+    @model_validator(mode="after")
+    def _key_and_subject(self) -> Self:
+        if self.vapid_private_key is not None and not self.vapid_subject:
+            raise ValueError("vapid_subject is needed with vapid_private_key: push services ask whom to write to")
+        return self

@@ -1,0 +1,143 @@
+"""What one part of the configuration says about another: names that must exist elsewhere.
+
+It looks at each part that could be read, also where another could not, so that one mistake does not hide the
+next. What could not be read is not held against the others: a name that it may have brought counts as there.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from config.errors import Mistake
+from config.mapping import Audience, Rule, Watch
+from config.names import INBOX
+from config.suggestions import did_you_mean
+
+CHANNELS_OF_OURS = ("email", "sms", "webpush")
+COLUMNS_AT_MOST = 50
+
+Part = TypeVar("Part", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a configuration that can be read; watches and rules by their number in the file."""
+
+    watches: Mapping[int, Watch]
+    audiences: Mapping[str, Audience]
+    rules: Mapping[int, Rule]
+    all_watches: bool
+    """False where a watch could not be read: it may have any name and make any event."""
+    audience_names: Collection[str]
+    """Also of those that could not be read."""
+    watched: bool
+    """Whether there is any watch at all."""
+    present: Collection[str]
+    """The sections that the configuration has and that are not empty."""
+
+
+def parts_of(raw: Mapping[str, Any]) -> Parts:
+    """The readable parts of ``raw``, whatever it is."""
+    watches = _readable(_items(raw.get("watch")), Watch)
+    audiences = raw.get("audience")
+    audiences = audiences if isinstance(audiences, dict) else {}
+    return Parts(
+        watches=watches,
+        audiences={str(name): audience for name, audience in _readable(audiences, Audience).items()},
+        rules=_readable(_items(raw.get("rule")), Rule),
+        all_watches="watch" not in raw or (isinstance(raw["watch"], list) and len(watches) == len(raw["watch"])),
+        audience_names=[str(name) for name in audiences],
+        watched=bool(_items(raw.get("watch"))),
+        present={name for name, section in raw.items() if section not in ([], {}, None)},
+    )
+
+
+def known_channels() -> list[str]:
+    """Every channel a rule can name: the inbox, and what is installed under ``orderbell.dispatchers``."""
+    installed = {point.name for point in entry_points(group="orderbell.dispatchers")}
+    return [INBOX, *sorted(installed | set(CHANNELS_OF_OURS))]
+
+
+def mistakes_in(parts: Parts) -> list[Mistake]:
+    """Every name that leads nowhere, and every part that is missing another."""
+    return [*_watches(parts), *_audiences(parts), *_rules(parts, known_channels()), *_missing(parts)]
+
+
+def _watches(parts: Parts) -> Iterator[Mistake]:
+    first_of: dict[str, int] = {}
+    for index, watch in parts.watches.items():
+        first = first_of.setdefault(watch.name, index)
+        if first != index:
+            yield Mistake(f"watch[{index}].name", f'watch[{first}] has the name "{watch.name}" already')
+        if len(watch.captured_columns) > COLUMNS_AT_MOST:
+            yield Mistake(f"watch[{index}].columns", f"at most {COLUMNS_AT_MOST} columns can be captured")
+
+
+def _audiences(parts: Parts) -> Iterator[Mistake]:
+    if not parts.all_watches:
+        return
+    names = [watch.name for watch in parts.watches.values()]
+    for name, audience in parts.audiences.items():
+        if audience.watch is not None and audience.watch not in names:
+            hint = did_you_mean(audience.watch, names)
+            yield Mistake(f"audience.{name}.watch", f'unknown watch "{audience.watch}"{hint}')
+        looked_at = [watch for watch in parts.watches.values() if audience.watch in (None, watch.name)]
+        if audience.column is None or not looked_at:
+            continue
+        captured = {column for watch in looked_at for column in watch.captured_columns}
+        if audience.column not in captured:
+            hint = did_you_mean(audience.column, captured)
+            yield Mistake(
+                f"audience.{name}.column",
+                f'"{audience.column}" is not captured by the watch: add it to its columns{hint}',
+            )
+
+
+def _rules(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
+    prefixes = {watch.event_prefix for watch in parts.watches.values()}
+    first_of: dict[tuple[str, str], int] = {}
+    for index, rule in parts.rules.items():
+        path = f"rule[{index}]"
+        for position, channel in enumerate(rule.channels):
+            if channel not in channels:
+                hint = did_you_mean(channel, channels) or f"; there is {', '.join(channels)}"
+                yield Mistake(f"{path}.channels[{position}]", f'unknown channel "{channel}"{hint}')
+        if parts.audience_names and rule.audience not in parts.audience_names:
+            hint = did_you_mean(rule.audience, parts.audience_names) or f"; define [audience.{rule.audience}]"
+            yield Mistake(f"{path}.audience", f'unknown audience "{rule.audience}"{hint}')
+        prefix = rule.event.partition(".")[0]
+        if parts.watches and parts.all_watches and prefix not in prefixes:
+            hint = did_you_mean(prefix, prefixes)
+            yield Mistake(f"{path}.event", f'no watch makes events "{prefix}.…"{hint}')
+        first = first_of.setdefault((rule.event, rule.audience), index)
+        if first != index:
+            yield Mistake(path, f"says again what rule[{first}] says: {rule.event} for {rule.audience}")
+
+
+def _missing(parts: Parts) -> Iterator[Mistake]:
+    if not parts.watched:
+        return
+    if "people" not in parts.present:
+        yield Mistake("people.query", "is missing: without it nobody has a name or an address")
+    if "audience" not in parts.present:
+        yield Mistake("audience", "is missing: say who the customer is, for example [audience.customer]")
+    elif "rule" not in parts.present:
+        hint = 'preset = "delivery" brings the order lifecycle'
+        yield Mistake("rule", f"is missing: without rules nobody is told; {hint}")
+
+
+def _items(section: Any) -> dict[int, Any]:
+    return dict(enumerate(section)) if isinstance(section, list) else {}
+
+
+def _readable(sections: Mapping[Any, Any], model: type[Part]) -> dict[Any, Part]:
+    read = {}
+    for name, section in sections.items():
+        try:
+            read[name] = model.model_validate(section)
+        except ValidationError:
+            continue
+    return read

@@ -1,0 +1,134 @@
+"""How Orderbell finds orders and people in a schema that it did not make: watches, people, audiences, rules."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from config.names import INBOX, Category, EventName, Name, Priority
+
+PARAMETER = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
+"""``:keys`` in a query of the configuration, but not the ``::text`` of a cast."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and a key that it does not know is a mistake."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
+
+
+def parameters_of(query: str) -> set[str]:
+    """The names of the ``:parameters`` in ``query``."""
+    return {match["name"] for match in PARAMETER.finditer(query)}
+
+
+def as_psycopg(query: str) -> str:
+    """``query`` with its ``:parameters`` as psycopg writes them, and literal percent signs kept."""
+    return PARAMETER.sub(r"%(\g<name>)s", query.replace("%", "%%"))
+
+
+class Watch(Section):
+    """A table of the application that is observed."""
+
+    name: Name = Field(default="orders", description="names the watch in metrics, logs and SQL")
+    table: str = Field(description="schema.table, as in SQL; quote what needs quotes", min_length=1)
+    key: str = Field(default="id", description="the column that identifies a row")
+    event_column: str = Field(default="status", description="the column whose change makes the event")
+    event_prefix: Name = Field(default="order", description="order + ready -> order.ready")
+    columns: tuple[str, ...] = Field(
+        default=(), description="further columns that messages and audiences need; captured with each change"
+    )
+    label_column: str | None = Field(
+        default=None, description="what people call the row (an order number); default: the key, shortened"
+    )
+    on_insert: Name | None = Field(
+        default=None,
+        description="the event of a new row whatever its value, e.g. 'created'; default: the event of its value",
+    )
+    events: dict[str, Name] = Field(
+        default_factory=dict,
+        description='value -> event, for other names and for integer codes: {shipped = "picked_up", 3 = "ready"}',
+    )
+    ignore: tuple[str, ...] = Field(default=(), description="values that make no event, e.g. 'draft'")
+
+    @property
+    def captured_columns(self) -> tuple[str, ...]:
+        """Every column that a change carries, key first, each once, in a stable order."""
+        wanted = (self.key, self.event_column, self.label_column or self.key, *self.columns)
+        return tuple(dict.fromkeys(wanted))
+
+
+class People(Section):
+    """Where names, contact points, locale and time zone come from."""
+
+    query: str = Field(
+        description="SQL with :ids (an array) that yields user_id, and any of name, email, phone, locale, time_zone"
+    )
+
+    @field_validator("query")
+    @classmethod
+    def _takes_ids(cls, query: str) -> str:
+        if parameters_of(query) != {"ids"}:
+            raise ValueError("the query must use :ids, and no other parameter: ... WHERE id = ANY(:ids)")
+        return query
+
+
+class Audience(Section):
+    """A named set of people for an event: a column of the watched row, or a query, or both.
+
+    ``column`` alone: its value is the user id. ``column`` and ``query`` with ``:values``: rows ``(value, user_id)``
+    turn the captured value into people. ``query`` with ``:keys``: rows ``(key, user_id)``. ``query`` without a
+    parameter: rows ``(user_id)``, the same people for every event.
+    """
+
+    column: str | None = Field(default=None, description="a captured column; alone, its value is the user id")
+    query: str | None = Field(
+        default=None,
+        description="SQL with :values (of the column), or with :keys (of the rows), or without a parameter",
+    )
+    watch: Name | None = Field(default=None, description="the watch whose rows it looks at; default: every watch")
+    url: str | None = Field(
+        default=None, description="where this audience's action button leads; a template: .../orders/{{ key }}"
+    )
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.column is None and self.query is None:
+            raise ValueError("needs a column of the watched row that holds a user id, or a query")
+        if self.query is not None:
+            allowed = {"values"} if self.column else {"keys"}
+            unknown = parameters_of(self.query) - allowed
+            if unknown:
+                wanted = ":values" if self.column else ":keys"
+                given = ", ".join(f":{name}" for name in sorted(unknown))
+                raise ValueError(f"the query may use {wanted}, not {given}")
+            if self.column and parameters_of(self.query) != {"values"}:
+                raise ValueError("with a column, the query must use :values and yield (value, user_id)")
+        return self
+
+
+class Rule(Section):
+    """Event + audience -> how that audience is told."""
+
+    event: EventName = Field(description="prefix.what, as the watch makes it: order.ready")
+    audience: Name = Field(description="the [audience.NAME] that is told")
+    channels: tuple[Name, ...] = Field(
+        default=(INBOX,), min_length=1, description="inbox, email, sms, webpush; everything is in the inbox anyway"
+    )
+    priority: Priority = Field(default=Priority.NORMAL, description="urgent passes quiet hours")
+    category: Category = Field(default=Category.ORDER, description="what people choose by in their preferences")
+    expires_after_seconds: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="a delivery older than this is not sent; default: [delivery] expires_after_seconds"
+    )
+
+    @field_validator("channels")
+    @classmethod
+    def _each_once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(channels)) != len(channels):
+            raise ValueError("a channel is named twice")
+        return channels

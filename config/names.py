@@ -1,0 +1,38 @@
+"""The closed vocabularies of the configuration, and the shapes that names in it must have."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+
+class Priority(StrEnum):
+    """How much a notification matters; ``urgent`` passes quiet hours, and Web Push carries it as Urgency."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Category(StrEnum):
+    """What a notification is about, as people choose it in their preferences."""
+
+    ORDER = "order"
+    DELIVERY = "delivery"
+    PAYMENT = "payment"
+    SYSTEM = "system"
+    PROMOTION = "promotion"
+    SECURITY = "security"
+    VERIFICATION = "verification"
+    SUPPORT = "support"
+
+
+INBOX = "inbox"
+"""The channel every notification has: the inbox, shown live by the hub. It needs no delivery row."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A name that also serves in SQL, metrics and templates: lower case, digits, underscores."""
+
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+"""``prefix.what``, for example ``order.ready``."""

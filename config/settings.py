@@ -1,0 +1,138 @@
+"""The whole configuration as one immutable value."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from config.channels import Email, Sms, WebPush
+from config.mapping import Audience, People, Rule, Section, Watch
+from config.names import Name
+
+
+class Database(Section):
+    """The application's database, in which the schema ``orderbell`` stands beside the application's own."""
+
+    url: SecretStr = Field(default=SecretStr("postgresql:///"), description="libpq URI or key=value string")
+    pool_size: int = Field(default=4, ge=1, le=100, description="connections for the API and the delivery workers")
+    connect_timeout_seconds: int = Field(default=10, ge=1, description="then the database counts as away")
+
+
+class Capture(Section):
+    """How changes come out of the watched tables."""
+
+    linger_seconds: float = Field(default=0.05, ge=0, description="awake for this long after the last change")
+    safety_poll_seconds: float = Field(default=30.0, ge=0, description="a look without a ring; 0 switches it off")
+    heartbeat_seconds: float = Field(default=10.0, gt=0, description="a dead listening connection is found within this")
+    batch_size: int = Field(default=500, ge=1, le=10_000, description="changes planned in one transaction at most")
+
+
+class DeliverySettings(Section):
+    """How deliveries are claimed, retried and kept."""
+
+    lease_seconds: float = Field(default=120.0, ge=1, description="after this, another daemon may take a delivery up")
+    poll_seconds: float = Field(default=1.0, gt=0, description="how often due retries and lost leases are looked for")
+    batch_size: int = Field(default=200, ge=1, le=5000, description="deliveries claimed at once at most")
+    max_attempts: int = Field(default=10, ge=1, description="then a delivery has failed")
+    retry_base_seconds: float = Field(default=2.0, gt=0, description="first wait at most; doubles, with full jitter")
+    retry_max_seconds: float = Field(default=900.0, gt=0, description="a wait is never longer")
+    expires_after_seconds: int = Field(default=86_400, ge=1, description="an older delivery is not sent")
+    history_days: int = Field(default=90, ge=1, description="finished deliveries are kept for this long")
+
+
+class Http(Section):
+    """The listener for the REST API and the WebSocket hub."""
+
+    host: str = Field(default="127.0.0.1", description="the address to listen on; 0.0.0.0 for every one")
+    port: int = Field(default=8480, ge=0, le=65535, description="0: any free port, said in the log")
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="origins of pages that may call this one (CORS, and Origin of WebSockets); '*' for all"
+    )
+
+
+class Hub(Section):
+    """Limits of the WebSocket hub."""
+
+    max_connections: int = Field(default=20_000, ge=1, description="of one daemon; more are turned away")
+    connections_per_person: int = Field(default=20, ge=1, description="open tabs and devices of one user")
+    hello_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="a connection that has not said hello is closed"
+    )
+    ping_interval_seconds: float = Field(default=25.0, gt=0, description="keeps proxies from cutting it")
+    ping_timeout_seconds: float = Field(default=20.0, gt=0, description="without an answer it is closed")
+    max_frame_bytes: int = Field(default=16_384, ge=256, description="a browser's message is never longer")
+    max_buffered_bytes: int = Field(default=262_144, ge=4096, description="a reader slower than this is cut off")
+    replay_limit: int = Field(default=200, ge=1, description="more missed than this: the client is told to reload")
+    messages_per_second: float = Field(
+        default=20.0, gt=0, description="from one connection, on average; twice as many at once are let through"
+    )
+
+
+class Auth(Section):
+    """Who may read an inbox: a JWT (RFC 7519) whose ``sub`` is the user id."""
+
+    secret: SecretStr | None = Field(default=None, description="HS256 key, at least 32 bytes (RFC 7518, 3.2)")
+    audience: str | None = Field(default=None, description="the aud claim that a token must carry, if any")
+    issuer: str | None = Field(default=None, description="the iss claim that a token must carry, if any")
+    leeway_seconds: int = Field(default=10, ge=0, description="clock difference that is forgiven")
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < 32:
+            raise ValueError("must be at least 32 bytes: openssl rand -base64 48")
+        return secret
+
+
+class Metrics(Section):
+    """The listener for Prometheus."""
+
+    host: str = Field(default="127.0.0.1", description="the address to listen on; it needs no token, so keep it inside")
+    port: int = Field(default=9480, ge=0, le=65535, description="0: any free port, said in the log")
+
+
+class Messages(Section):
+    """Words."""
+
+    default_locale: str = Field(
+        default="en", pattern=r"^[a-z]{2,3}$", description="for people whose own is not known or has no messages"
+    )
+    directory: str | None = Field(default=None, description="LOCALE.toml files here override the built-in messages")
+
+
+class Log(Section):
+    """The log on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="and what is graver")
+    format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: console on a terminal")
+
+
+class Shutdown(Section):
+    """How the daemon ends."""
+
+    drain_seconds: float = Field(default=15.0, ge=0, description="sends in flight may finish; the rest is given back")
+
+
+class Settings(Section):
+    """Everything that ``orderbell.toml``, the environment and the secret files say."""
+
+    preset: Literal["delivery"] | None = Field(default=None, description="rules that ship with Orderbell, before yours")
+    database: Database = Database()
+    capture: Capture = Capture()
+    delivery: DeliverySettings = DeliverySettings()
+    http: Http = Http()
+    hub: Hub = Hub()
+    auth: Auth = Auth()
+    metrics: Metrics = Metrics()
+    messages: Messages = Messages()
+    log: Log = Log()
+    shutdown: Shutdown = Shutdown()
+    email: Email = Email()
+    sms: Sms = Sms()
+    webpush: WebPush = WebPush()
+    channel: dict[Name, dict[str, object]] = Field(
+        default_factory=dict, repr=False, description="settings of channels that other packages bring"
+    )
+    watch: tuple[Watch, ...] = Field(default=(), description="the tables that are observed")
+    people: People | None = Field(default=None, description="who people are; needed with a watch")
+    audience: dict[Name, Audience] = Field(default_factory=dict, description="who an event concerns")
+    rule: tuple[Rule, ...] = Field(default=(), description="who is told what, and how")
