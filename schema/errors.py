@@ -1,0 +1,24 @@
+"""Errors of the schema's side.
+
+::
+
+    SchemaError (RuntimeError)
+    ├── Refused          what install or uninstall will not do, each reason a line
+    └── VersionMismatch  the database's schema is not the one this program knows
+"""
+
+
+class SchemaError(RuntimeError):
+    """Something about the schema ``orderbell`` that a person must mend."""
+
+
+class Refused(SchemaError):
+    """``install`` or ``uninstall`` would do harm or cannot work; ``reasons`` has one line each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+class VersionMismatch(SchemaError):
+    """The schema's version in the database is not this program's."""
