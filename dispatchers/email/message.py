@@ -1,0 +1,117 @@
+"""A delivery as the bytes of an e-mail (RFC 5322, multipart/alternative). Pure: the same in, the same out."""
+
+import hashlib
+from binascii import b2a_qp
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime, parseaddr
+from typing import Final
+
+from config.channels import Email
+from dispatchers.base import Delivery
+from dispatchers.email.address import BadAddress, Mailbox, ascii_domain, read_mailbox
+from dispatchers.email.headers import field, mailbox_field, one_line, safe_id, verbatim
+from dispatchers.email.layout import Layout
+
+_TOKEN_MAX: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message ready for SMTP: the paths, and the content with its dots doubled (RFC 5321 4.5.2)."""
+
+    sender: Mailbox
+    recipient: Mailbox
+    message_id: str
+    content: bytes
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        return self.sender.needs_smtputf8 or self.recipient.needs_smtputf8
+
+
+class Composer:
+    """Turns deliveries into envelopes for one configured sender."""
+
+    def __init__(self, settings: Email) -> None:
+        """Read the sender once.
+
+        Raises:
+            ValueError: a configured address is none; the text names the key.
+        """
+        name, self._sender = _configured(settings.sender, "email.sender")
+        self._domain = self._sender.domain
+        if settings.message_id_domain is not None:
+            try:
+                self._domain = ascii_domain(settings.message_id_domain)
+            except BadAddress:
+                raise ValueError("email.message_id_domain: this is not a domain") from None
+        self._from = mailbox_field("From", name, self._sender)
+        if settings.reply_to is not None:
+            self._from += mailbox_field("Reply-To", *_configured(settings.reply_to, "email.reply_to"))
+        brand = settings.brand or name or self._sender.domain
+        self._layout = Layout(brand=brand, accent=settings.accent, footer=settings.footer)
+
+    def compose(self, delivery: Delivery, now: datetime) -> Envelope:
+        """The envelope of ``delivery``, dated ``now``.
+
+        Raises:
+            BadAddress: its address is none.
+        """
+        recipient = read_mailbox(delivery.address)
+        # Stable over all attempts, so that a repeat can be recognised (RFC 5322 3.6.4).
+        message_id = f"<orderbell.{delivery.id}@{self._domain}>"
+        text, html = self._layout.render(delivery)
+        # In quoted-printable "=" stands before hex digits or a line's end only, so no part can hold this.
+        boundary = f"=_orderbell_{delivery.id}"
+        content = b"".join(
+            (
+                self._from,
+                mailbox_field("To", delivery.recipient_name, recipient),
+                field("Subject", delivery.title),
+                verbatim("Date", format_datetime(now)),
+                verbatim("Message-ID", message_id),
+                self._thread(delivery),
+                verbatim("X-Orderbell-Event", safe_token(delivery.event)),
+                verbatim("X-Orderbell-Notification", str(delivery.notification_id)),
+                # RFC 3834 5: keeps well-behaved autoresponders quiet; Exchange has a field of its own.
+                b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: OOF, AutoReply\r\n",
+                b"MIME-Version: 1.0\r\n",
+                verbatim("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+                # The last part is the one that a program prefers (RFC 2046 5.1.4).
+                _part("plain", text, boundary),
+                _part("html", html, boundary),
+                f"\r\n--{boundary}--\r\n".encode(),
+            )
+        )
+        return Envelope(self._sender, recipient, message_id, content.replace(b"\r\n.", b"\r\n.."))
+
+    def _thread(self, delivery: Delivery) -> bytes:
+        """All mails about one subject to one address answer the same mail, which never was: a thread."""
+        if not delivery.subject:
+            return b""
+        key = f"{delivery.subject}\0{delivery.address.strip().casefold()}".encode("utf-8", "replace")
+        unambiguous = hashlib.blake2s(key, digest_size=10).hexdigest()
+        root = f"<orderbell.{safe_id(delivery.subject)}.{unambiguous}@{self._domain}>"
+        return f"In-Reply-To: {root}\r\nReferences: {root}\r\n".encode("ascii")
+
+
+def safe_token(text: str) -> str:
+    """``text`` as visible ASCII, for fields that programs read."""
+    return "".join(char if "!" <= char <= "~" else "-" for char in one_line(text, _TOKEN_MAX))
+
+
+def _part(subtype: str, text: str, boundary: str) -> bytes:
+    head = (
+        f"\r\n--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    return head.encode("ascii") + b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)
+
+
+def _configured(value: str, key: str) -> tuple[str, Mailbox]:
+    name, address = parseaddr(value)
+    try:
+        return name, read_mailbox(address)
+    except BadAddress as error:
+        raise ValueError(f'{key}: {error}: write "Name <address>"') from None
