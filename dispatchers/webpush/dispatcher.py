@@ -1,0 +1,137 @@
+"""Pushes deliveries to browsers through whatever push services these chose (RFC 8030)."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+
+from config.channels import WebPush
+from config.names import Priority
+from dispatchers.base import Delivery, Outcome, Rejected, Retry, Unknown, Unusable
+from dispatchers.http import NoAnswer, NotSent, exchange, open_session, retry_after
+from dispatchers.webpush import subscription
+from dispatchers.webpush.endpoint import NotPublic, PublicResolver
+from dispatchers.webpush.outcome import outcome_of, token_was_refused
+from dispatchers.webpush.payload import payload, topic
+from dispatchers.webpush.subscription import BadSubscription, Subscription
+from dispatchers.webpush.vapid import BadKey, Signer
+
+PROVIDER = "webpush"
+"""One label for all: push services are named by browsers, so their names are as many as anybody likes."""
+
+READ_BYTES = 4096
+"""Enough of an answer to tell why; who answers is not to be trusted with our memory."""
+
+URGENCY = {Priority.LOW: "low", Priority.NORMAL: "normal", Priority.HIGH: "high", Priority.URGENT: "high"}
+"""RFC 8030, 5.3 knows nothing above high."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class WebPushDispatcher:
+    """One request per delivery over one pooled session; each payload is encrypted for its device."""
+
+    channel = "webpush"
+    batch_size = 1
+    repeatable = True
+    """The second push replaces the first: by its Topic while that waits, by its tag once it is shown."""
+
+    def __init__(
+        self,
+        settings: WebPush,
+        *,
+        clock: Callable[[], datetime] = _now,
+        resolver: Callable[[], AbstractResolver] = aiohttp.DefaultResolver,
+    ) -> None:
+        """``resolver`` is made in the loop; its answers are filtered, unless private ones are allowed."""
+        self.concurrency = settings.concurrency
+        self._settings = settings
+        self._clock = clock
+        self._resolver = resolver
+        secret = settings.vapid_private_key
+        self._signer = Signer(
+            secret.get_secret_value() if secret else "", settings.vapid_subject, lambda: clock().timestamp()
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        resolver = self._resolver()
+        self._session = open_session(
+            timeout_seconds=self._settings.timeout_seconds,
+            connections=self._settings.concurrency,
+            resolver=resolver if self._settings.allow_private_endpoints else PublicResolver(resolver),
+        )
+
+    async def stop(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def ping(self) -> None:
+        """Raise Unusable unless the key loads and a contact is set. There is no one service to ask."""
+        try:
+            self._signer.authorization("https://push.example.net")
+        except BadKey as error:
+            raise Unusable(f"webpush.vapid_private_key: {error}; `orderbell vapid` makes one") from None
+        if not self._settings.vapid_subject:
+            raise Unusable("webpush.vapid_subject: set mailto: or https: of who runs this; push services ask for it")
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        return [replace(await self._send(delivery), provider=PROVIDER) for delivery in batch]
+
+    async def _send(self, delivery: Delivery) -> Outcome:
+        remaining_seconds = (delivery.expires_at - self._clock()).total_seconds()
+        if remaining_seconds <= 0:
+            return Rejected(error="expired before it could be sent")
+        try:
+            target = subscription.read(delivery.address, allow_private=self._settings.allow_private_endpoints)
+            ttl_seconds = min(self._settings.ttl_seconds, math.floor(remaining_seconds))
+            return await self._push(delivery, target, ttl_seconds)
+        except BadSubscription as error:
+            return Rejected(error=str(error), suppress_address=True)
+        except BadKey as error:
+            return Retry(error=str(error))  # a setting: the delivery waits for whoever puts it right
+        except NotSent as failure:
+            return _unsent(failure)
+        except NoAnswer as failure:
+            return Unknown(error=str(failure))
+
+    async def _push(self, delivery: Delivery, target: Subscription, ttl_seconds: int) -> Outcome:
+        if self._session is None:
+            raise RuntimeError("start() first")
+        answer = await exchange(
+            self._session,
+            "POST",
+            str(target.url),
+            headers={
+                "Authorization": self._signer.authorization(target.origin),
+                "Content-Encoding": "aes128gcm",
+                "Content-Type": "application/octet-stream",
+                "TTL": str(ttl_seconds),
+                "Topic": topic(delivery.subject),
+                "Urgency": URGENCY[delivery.priority],
+            },
+            body=target.encrypt(payload(delivery)),
+            read_bytes=READ_BYTES,
+        )
+        if token_was_refused(answer.status):
+            self._signer.forget(target.origin)
+        return outcome_of(
+            answer.status,
+            answer.body or "",
+            answer.headers.get("Location"),
+            retry_after(answer.headers.get("Retry-After"), self._clock()),
+        )
+
+
+def _unsent(failure: NotSent) -> Outcome:
+    cause = failure.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorError) and isinstance(cause.os_error, NotPublic):
+        # Not suppressed: a resolver that is broken or captive for an hour must not cost a subscription.
+        return Rejected(error="the endpoint is not at a public address")
+    return Retry(error=str(failure))
