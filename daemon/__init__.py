@@ -1,0 +1,1 @@
+"""The daemon: capture, plan, deliver, and what people and machines see of it."""

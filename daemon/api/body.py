@@ -1,0 +1,42 @@
+"""No request body is kept that is larger than any route could need.
+
+What still comes after the answer is thrown away by uvicorn: to close instead would reset the connection under
+a client that is still sending, which would then not see the answer.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from daemon.api.problems import problem
+
+MOST_BYTES = 65_536
+"""The largest body that a route takes is a push subscription, under 3 KB."""
+
+TOO_LARGE = f"A body may have {MOST_BYTES} bytes."
+
+
+class BodyLimit:
+    """413 for a body that says it is too large, and for one that turns out to be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if said.isdigit() and int(said) > MOST_BYTES:
+            await problem(413, TOO_LARGE)(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MOST_BYTES:
+                raise HTTPException(413, TOO_LARGE)
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,12 @@
+"""What the hub counts, in prometheus_client's default registry."""
+
+from prometheus_client import Counter, Gauge
+
+CONNECTIONS = Gauge("orderbell_hub_connections", "WebSocket connections that are open now.")
+FRAMES = Counter("orderbell_hub_frames_total", "Frames written to connections.")
+REFUSED = Counter("orderbell_hub_refused_total", "Upgrade requests that were refused.", ["status"])
+CLOSES = Counter("orderbell_hub_closes_total", "Connections closed by the hub.", ["code"])
+SLOW_CLOSES = Counter("orderbell_hub_slow_closes_total", "Connections cut because their reader was too slow.")
+DEAD_CLOSES = Counter("orderbell_hub_dead_closes_total", "Connections cut because a ping went unanswered.")
+REPLAYS = Counter("orderbell_hub_replays_total", "Resumed connections: how what they missed was given.", ["result"])
+CLIENT_ERRORS = Counter("orderbell_hub_client_errors_total", "Error frames sent to clients.", ["code"])

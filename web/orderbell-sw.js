@@ -1,0 +1,68 @@
+// Orderbell's service worker: shows Web Pushes, also when no page is open.
+//
+// A push is JSON: {id, event, subject, title, body, url, action, tag, priority, created_at}.
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("push", (event) => {
+  event.waitUntil(show(event.data));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(event.notification.data?.url));
+});
+
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil(renew(event));
+});
+
+async function show(data) {
+  let push = {};
+  try {
+    push = data?.json() ?? {};
+  } catch {
+    // Something must be shown for every push, else the browser takes the permission away.
+  }
+  const { title, body, tag, url, id, action, priority, created_at } = push;
+  await self.registration.showNotification(title || "Orderbell", {
+    body: body ?? "",
+    // A newer status of an order takes the older one's place, and makes itself heard.
+    ...(tag ? { tag, renotify: true } : {}),
+    ...(action && url ? { actions: [{ action: "open", title: action }] } : {}),
+    ...(created_at ? { timestamp: Date.parse(created_at) } : {}),
+    requireInteraction: priority === "urgent",
+    data: { url, id },
+  });
+}
+
+async function open(url) {
+  const target = safe(url);
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const there = pages.find((page) => page.url === target) ?? (url ? undefined : pages[0]);
+  if (there) await there.focus();
+  else await self.clients.openWindow(target);
+}
+
+// Only a page: never javascript: or data:, whatever a push says.
+function safe(url) {
+  try {
+    const target = new URL(url, self.location.origin);
+    if (target.protocol === "https:" || target.protocol === "http:") return target.href;
+  } catch {
+    // no URL
+  }
+  return new URL("/", self.location.origin).href;
+}
+
+// The browser has ended the subscription. A new one is made with the same key; the server is told by a page, which has
+// the token: one that is open now, else the next one that calls enablePush().
+async function renew(event) {
+  const options = event.oldSubscription?.options;
+  const subscription =
+    event.newSubscription ?? (options?.applicationServerKey && (await self.registration.pushManager.subscribe(options)));
+  if (!subscription) return;
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  for (const page of pages) page.postMessage({ type: "orderbell:subscription", subscription: subscription.toJSON() });
+}
