@@ -1,0 +1,64 @@
+"""What a change means."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from config.mapping import Watch
+from daemon.planning.values import Change, Event
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+
+
+def event_of(change: Change, watch: Watch) -> Event | None:
+    """The event that ``change`` means, or None when it means nothing: another column changed, or an ignored value."""
+    value = _text(change.new.get(watch.event_column))
+    if change.old is not None and value == _text(change.old.get(watch.event_column)):
+        return None
+    if value is None or value in watch.ignore:
+        return None
+    what = watch.on_insert if change.old is None and watch.on_insert else name_of(value, watch.events)
+    return Event(
+        name=f"{watch.event_prefix}.{what}",
+        subject=f"{watch.event_prefix}:{change.key}",
+        watch=watch.name,
+        key=change.key,
+        label=label_of(change, watch),
+        row=change.new,
+        captured_at=change.captured_at,
+    )
+
+
+def name_of(value: str, events: Mapping[str, str]) -> str:
+    """The event's name for a column value: as mapped, else the value in snake case (``Picked Up`` -> ``picked_up``).
+
+    A value that makes no name, such as an integer code without a mapping, becomes ``value_3``.
+    """
+    if value in events:
+        return events[value]
+    name = _NOT_IN_NAMES.sub("_", _HUMP.sub("_", value).lower()).strip("_")
+    name = events.get(name, name)
+    return name if name[:1].isalpha() else f"value_{name}".rstrip("_")
+
+
+def label_of(change: Change, watch: Watch) -> str:
+    """What people call the row: its label column, else the key; of a UUID its first eight digits."""
+    if watch.label_column is not None and change.new.get(watch.label_column) is not None:
+        return str(change.new[watch.label_column])
+    try:
+        return UUID(change.key).hex[:8].upper() if len(change.key) >= 32 else f"#{change.key}"
+    except ValueError:
+        return change.key
+
+
+def _text(value: Any) -> str | None:
+    """A column's value as the configuration writes it."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)

@@ -1,0 +1,142 @@
+"""The values that flow through planning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from config.names import Category, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One captured write of the application: the row before and after, as the watch's columns have them."""
+
+    id: int
+    watch: str
+    key: str
+    old: Mapping[str, Any] | None
+    """None for a new row."""
+    new: Mapping[str, Any]
+    captured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The named thing that a change means."""
+
+    name: str
+    """``order.ready``"""
+    subject: str
+    """``order:4711``"""
+    watch: str
+    key: str
+    label: str
+    """What people call the row."""
+    row: Mapping[str, Any]
+    captured_at: datetime
+
+    @property
+    def prefix(self) -> str:
+        """``order`` of ``order.ready``."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person that the application knows."""
+
+    user_id: str
+    name: str = ""
+    locale: str = ""
+    time_zone: str = ""
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Channel -> where this person can be reached on it."""
+
+    @property
+    def email(self) -> str:
+        """For templates; empty when there is none."""
+        return next(iter(self.addresses.get("email", ())), "")
+
+    @property
+    def phone(self) -> str:
+        """For templates; empty when there is none."""
+        return next(iter(self.addresses.get("sms", ())), "")
+
+
+NOBODY = Person(user_id="")
+"""Stands in templates for an audience that has no one, so that ``vendor.name or 'the vendor'`` works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A rendered message."""
+
+    title: str
+    body: str
+    text: str
+    url: str | None
+    action: str | None
+    error: str | None = None
+    """Why the fallback words stand here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEvent:
+    """An event and what there is to say of it; ``remarks`` names who could not be told and why."""
+
+    event: Event
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """Words for one audience and locale of ``events[event]``."""
+
+    event: int
+    audience: str
+    locale: str
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNotification:
+    """What one person is told: ``messages[message]`` about ``events[event]``."""
+
+    event: int
+    message: int
+    person: Person
+    audience: str
+    category: Category
+    priority: Priority
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """``notifications[notification]`` on one channel to one address."""
+
+    notification: int
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedDelivery:
+    """``notifications[notification]`` is not sent on a channel that its rule names, and why."""
+
+    notification: int
+    channel: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a batch of changes makes. Indexes refer to positions; ids are given when it is stored."""
+
+    events: tuple[PlannedEvent, ...]
+    messages: tuple[PlannedMessage, ...]
+    notifications: tuple[PlannedNotification, ...]
+    deliveries: tuple[PlannedDelivery, ...]
+    skipped: tuple[SkippedDelivery, ...]

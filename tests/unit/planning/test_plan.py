@@ -1,0 +1,196 @@
+"""Who is told what: the lifecycle by example, and what holds for every plan."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.load import preset_rules
+from config.mapping import Rule
+from daemon.planning.catalogue import Catalogue
+from daemon.planning.plan import Policy, plan
+from daemon.planning.values import Event, Person, Plan
+from daemon.policy import catalogue_of
+from tests.unit.planning.words import settings
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LIFECYCLE = ("created", "confirmed", "preparing", "ready", "picked_up", "in_transit", "delivered")
+RULES = [Rule.model_validate(rule) for rule in preset_rules("delivery")["rule"]]
+CATALOGUE: Catalogue = catalogue_of(settings())
+
+
+def policy(*rules: Rule, channels: tuple[str, ...] = ("email", "sms", "webpush")) -> Policy:
+    return Policy.of(rules, CATALOGUE, channels, timedelta(days=1))
+
+
+def event(what: str, key: str = "7") -> Event:
+    return Event(f"order.{what}", f"order:{key}", "orders", key, f"#{key}", {"id": key}, NOON)
+
+
+def person(user: str, **addresses: str) -> Person:
+    return Person(user, name=f"Person {user}", addresses={channel: (value,) for channel, value in addresses.items()})
+
+
+def reachable(user: str) -> Person:
+    return person(user, email=f"{user}@example.com", sms="+12125550100", webpush="{}")
+
+
+def told(made: Plan, audience: str) -> list[str]:
+    return [made.events[n.event].event.name for n in made.notifications if n.audience == audience]
+
+
+def test_one_lifecycle_makes_sixteen_notifications_and_one_for_each_available_driver() -> None:
+    everybody = {"customer": ["c"], "vendor": ["v"], "driver": ["d"], "available_drivers": ["d", "e", "f"]}
+    people = {user: reachable(user) for user in "cvdef"}
+    made = plan([event(what) for what in LIFECYCLE], [everybody] * 7, people, policy(*RULES), NOON)
+    assert told(made, "customer") == [f"order.{what}" for what in LIFECYCLE]
+    assert told(made, "vendor") == [f"order.{what}" for what in LIFECYCLE]
+    assert told(made, "driver") == ["order.picked_up", "order.delivered"]
+    assert told(made, "available_drivers") == ["order.ready"] * 3
+    assert all(planned.remarks == () for planned in made.events)
+    assert all(message.words.error is None for message in made.messages), "the preset has words for each of its rules"
+
+
+@pytest.mark.parametrize("what", ["cancelled", "rejected", "refunded"])
+def test_the_ends_beside_the_lifecycle_are_told_too(what: str) -> None:
+    made = plan([event(what)], [{"customer": ["c"]}], {"c": reachable("c")}, policy(*RULES), NOON)
+    assert told(made, "customer") == [f"order.{what}"]
+    assert made.messages[0].words.error is None
+
+
+def test_an_event_without_a_rule_is_kept_with_a_remark() -> None:
+    made = plan([event("lost")], [{}], {}, policy(*RULES), NOON)
+    assert made.events[0].remarks == ("no rule is for order.lost",)
+    assert made.notifications == ()
+
+
+def test_an_order_without_a_customer_is_kept_with_a_remark() -> None:
+    rule = Rule(event="order.ready", audience="customer")
+    made = plan([event("ready")], [{"customer": []}], {}, policy(rule), NOON)
+    assert made.events[0].remarks == ("customer: nobody",)
+
+
+def test_a_user_whom_the_application_does_not_know_is_named_in_a_remark() -> None:
+    rule = Rule(event="order.ready", audience="customer")
+    made = plan([event("ready")], [{"customer": ["99", "c"]}], {"c": reachable("c")}, policy(rule), NOON)
+    assert made.events[0].remarks == ("customer: user 99 is not among the people",)
+    assert [n.person.user_id for n in made.notifications] == ["c"]
+
+
+def test_a_channel_without_an_address_is_skipped_and_said_so() -> None:
+    rule = Rule(event="order.ready", audience="customer", channels=("email", "sms"))
+    made = plan([event("ready")], [{"customer": ["c"]}], {"c": person("c", email="c@example.com")}, policy(rule), NOON)
+    assert [d.channel for d in made.deliveries] == ["email"]
+    assert [(s.channel, s.reason) for s in made.skipped] == [("sms", "no_address")]
+
+
+def test_a_channel_without_a_provider_is_left_out() -> None:
+    rule = Rule(event="order.ready", audience="customer", channels=("email", "sms"))
+    made = plan(
+        [event("ready")],
+        [{"customer": ["c"]}],
+        {"c": reachable("c")},
+        policy(rule, channels=("email",)),
+        NOON,
+    )
+    assert [d.channel for d in made.deliveries] == ["email"]
+    assert made.skipped == ()
+
+
+def test_each_device_of_a_person_is_reached() -> None:
+    rule = Rule(event="order.ready", audience="customer", channels=("webpush",))
+    people = {"c": Person("c", addresses={"webpush": ("phone", "laptop")})}
+    made = plan([event("ready")], [{"customer": ["c"]}], people, policy(rule), NOON)
+    assert [d.address for d in made.deliveries] == ["phone", "laptop"]
+    assert len(made.notifications) == 1
+
+
+def test_an_audience_of_many_shares_one_message() -> None:
+    drivers = [str(n) for n in range(50)]
+    rule = Rule(event="order.ready", audience="available_drivers", channels=("inbox",))
+    people = {user: reachable(user) for user in drivers}
+    made = plan([event("ready")], [{"available_drivers": drivers}], people, policy(rule), NOON)
+    assert len(made.notifications) == 50
+    assert len(made.messages) == 1
+
+
+def test_a_message_that_names_its_reader_is_rendered_for_each() -> None:
+    words = {
+        "fallback": {"title": "t", "body": "b"},
+        "order.ready": {"crew": {"title": "Hello {{ recipient.name }}", "body": "b"}},
+    }
+    own = Policy.of([Rule(event="order.ready", audience="crew")], Catalogue({"en": words}, "en"), (), timedelta(days=1))
+    made = plan([event("ready")], [{"crew": ["a", "b"]}], {u: reachable(u) for u in "ab"}, own, NOON)
+    assert [made.messages[n.message].words.title for n in made.notifications] == [
+        "Hello Person a",
+        "Hello Person b",
+    ]
+
+
+def test_a_rule_can_give_less_time_than_the_default() -> None:
+    rule = Rule(event="order.ready", audience="customer", expires_after_seconds=60)
+    made = plan([event("ready")], [{"customer": ["c"]}], {"c": reachable("c")}, policy(rule), NOON)
+    assert made.notifications[0].expires_at == NOON + timedelta(seconds=60)
+
+
+def test_what_a_message_mentions_is_looked_up_with_it() -> None:
+    rule = Rule(event="order.confirmed", audience="customer")
+    known = ["customer", "vendor", "driver", "admins"]
+    assert policy(rule).audiences_for("order.confirmed", known) == {"customer", "vendor"}
+
+
+USERS = st.sampled_from(["a", "b", "c", "d", "unknown"])
+AUDIENCES = st.dictionaries(
+    st.sampled_from(["customer", "vendor", "driver", "available_drivers"]),
+    st.lists(USERS, max_size=6),
+    max_size=4,
+)
+BATCH = st.lists(
+    st.tuples(st.sampled_from([*LIFECYCLE, "cancelled", "weird"]), st.sampled_from("123"), AUDIENCES),
+    max_size=12,
+)
+PEOPLE = {
+    "a": reachable("a"),
+    "b": person("b", email="b@example.com"),
+    "c": person("c"),
+    "d": Person("d", locale="xx-YY", addresses={"webpush": ("one", "two")}),
+}
+
+
+@given(BATCH, st.sets(st.sampled_from(["email", "sms", "webpush"])))
+def test_what_holds_for_every_plan(batch: list[tuple[str, str, dict[str, list[str]]]], channels: set[str]) -> None:
+    events = [event(what, key) for what, key, _ in batch]
+    audiences: list[dict[str, Any]] = [told for _, _, told in batch]
+    made = plan(events, audiences, PEOPLE, policy(*RULES, channels=tuple(channels)), NOON)
+
+    assert [planned.event for planned in made.events] == events, "every event is kept, in order"
+    twice = Counter((n.event, n.audience, n.person.user_id) for n in made.notifications)
+    assert set(twice.values()) <= {1}, "nobody is told the same twice"
+    rules = {(rule.event, rule.audience): rule for rule in RULES}
+    expected = {
+        (index, audience, user)
+        for index, (what, _, of_event) in enumerate(batch)
+        for audience, users in of_event.items()
+        for user in users
+        if (f"order.{what}", audience) in rules and user in PEOPLE
+    }
+    assert set(twice) == expected, "everyone whom a rule names is told, and nobody else"
+    for index, notification in enumerate(made.notifications):
+        rule = rules[made.events[notification.event].event.name, notification.audience]
+        sent = Counter(d.channel for d in made.deliveries if d.notification == index)
+        skipped = {s.channel for s in made.skipped if s.notification == index}
+        for channel in set(rule.channels) & channels:
+            addresses = len(notification.person.addresses.get(channel, ()))
+            assert sent.pop(channel, 0) == addresses
+            assert (channel in skipped) == (addresses == 0)
+        assert not sent, "no channel that the rule does not name"
+        message = made.messages[notification.message]
+        assert (message.event, message.audience) == (notification.event, notification.audience)
+    for planned, (_, _, of_event) in zip(made.events, batch, strict=True):
+        strangers = any(
+            "unknown" in users for audience, users in of_event.items() if (planned.event.name, audience) in rules
+        )
+        assert strangers == any("not among the people" in remark for remark in planned.remarks)
