@@ -1,0 +1,186 @@
+"""When to look for changes: the doorbell (design 5.2).
+
+A writer's trigger tries the gate lock, shared. Whoever has it stays silent and holds it until commit or rollback;
+whoever can't have it rings with NOTIFY. The daemon holds no lock while it is awake and drains; before it sleeps it
+takes the gate exclusively, which ends only when every silent writer has ended, then drains once more. So no commit is
+left waiting, and a NOTIFY (a database-wide lock at commit) is rare under load.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import TupleRow
+
+from config.settings import Capture
+from daemon import metrics
+from schema import locks
+
+log = structlog.get_logger(__name__)
+
+Drain = Callable[[], Awaitable[int]]
+"""Consumes one batch of changes and returns how many it took: 0 when there was none."""
+
+Connect = Callable[[str], Awaitable[AsyncConnection[TupleRow]]]
+"""Opens an autocommit connection with the application name it is given."""
+
+AWAKE_PAUSE_SECONDS = 0.002
+"""Between empty looks while awake: silent writers do not ring, so somebody must look."""
+
+REST_MAX_SECONDS = 0.01
+"""After a batch; the longest that a change waits for company."""
+
+CLOSING_PAUSE_SECONDS = 0.01
+"""Between looks while silent writers hold the gate; a transaction that stays open longer is looked at less often."""
+
+CLOSING_PAUSE_MAX_SECONDS = 0.05
+
+
+class Doorbell:
+    """Calls a drain whenever there may be changes, and sleeps without polling when there are none."""
+
+    def __init__(self, connect: Connect, settings: Capture) -> None:
+        self._connect = connect
+        self._settings = settings
+        self._rung = asyncio.Event()
+        self.asleep = asyncio.Event()
+        """Set while the gate is held: nothing is left to drain and the next commit will ring."""
+
+    async def run(self, drain: Drain, live: Callable[[], None], drains: AsyncConnection[TupleRow]) -> None:
+        """Drain for ever; ``live`` is called once capture is live. Raises psycopg's OperationalError when a connection
+        is lost, and whatever ``drain`` raises. ``drains`` is the connection that ``drain`` uses: it is watched over
+        while nothing else would notice its end.
+        """
+        listener = await self._connect("orderbell listener")
+        gate = await self._connect("orderbell gate")
+        try:
+            await listener.execute("LISTEN orderbell")
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(listener), name="doorbell listener")
+                tasks.create_task(self._cycle(gate, drain, live, drains), name="doorbell cycle")
+        except BaseExceptionGroup as group:
+            # One of the two failed and the other was cancelled: the caller wants to know the cause, not the shape.
+            raise group.exceptions[0] from group
+        finally:
+            self.asleep.clear()
+            # Closing ends the session, and with it a gate that is held or waited for.
+            await listener.close()
+            await gate.close()
+
+    async def _listen(self, listener: AsyncConnection[TupleRow]) -> None:
+        """Hear rings, and notice within a heartbeat when the connection is dead without having said so."""
+        heartbeat = self._settings.heartbeat_seconds
+        while True:
+            async for _ in listener.notifies(timeout=heartbeat):
+                metrics.DOORBELL_RINGS.inc()
+                self._rung.set()
+            try:
+                async with asyncio.timeout(heartbeat):
+                    await listener.execute("SELECT 1")
+            except TimeoutError:
+                raise OperationalError("the listening connection does not answer") from None
+
+    async def _cycle(
+        self,
+        gate: AsyncConnection[TupleRow],
+        drain: Drain,
+        live: Callable[[], None],
+        drains: AsyncConnection[TupleRow],
+    ) -> None:
+        live()
+        while True:
+            await self._drain_until_quiet(drain)
+            await self._close_gate(gate, drain)
+            self.asleep.set()
+            await self._sleep(drain, (gate, drains))
+            self.asleep.clear()
+            await gate.execute("SELECT pg_advisory_unlock(%s, %s)", (locks.CLASS, locks.GATE))
+
+    async def _drain_until_quiet(self, drain: Drain) -> None:
+        loop = asyncio.get_running_loop()
+        quiet_since = loop.time()
+        while True:
+            began = loop.time()
+            if await drain():
+                quiet_since = loop.time()
+                # As long a rest as the work took: batches grow with the load by themselves, half of the loop's time is
+                # left to deliveries, and whoever comes first after a quiet time does not wait.
+                await asyncio.sleep(min(quiet_since - began, REST_MAX_SECONDS))
+            elif loop.time() - quiet_since >= self._settings.linger_seconds:
+                return
+            else:
+                await asyncio.sleep(AWAKE_PAUSE_SECONDS)
+
+    async def _close_gate(self, gate: AsyncConnection[TupleRow], drain: Drain) -> None:
+        """Take the gate; drain meanwhile, and once more when it is held."""
+        waiting = asyncio.ensure_future(gate.execute("SELECT pg_advisory_lock(%s, %s)", (locks.CLASS, locks.GATE)))
+        pause = CLOSING_PAUSE_SECONDS
+        try:
+            while not waiting.done():
+                await self._first_of(waiting, pause)
+                pause = min(pause * 1.1, CLOSING_PAUSE_MAX_SECONDS)
+                if not waiting.done():
+                    self._rung.clear()
+                    await drain()
+        finally:
+            if not waiting.done():
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+        await waiting
+        # From here on every commit rings. What was rung before this line is found by this drain.
+        self._rung.clear()
+        while await drain():
+            pass
+
+    async def _first_of(self, waiting: asyncio.Future[Any], seconds: float) -> None:
+        """Until the gate is ours, somebody rings, or the time is up."""
+        rung: asyncio.Future[Any] = asyncio.ensure_future(self._rung.wait())
+        try:
+            await asyncio.wait([waiting, rung], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            rung.cancel()
+
+    async def _sleep(self, drain: Drain, idle: Sequence[AsyncConnection[TupleRow]]) -> None:
+        """Until somebody rings, or a safety poll finds what should have rung.
+
+        A gate that ended with its connection would leave commits waiting, and a planner that lost its connection would
+        sleep in office; so the ``idle`` connections are looked at when they stir, and every heartbeat.
+        """
+        loop = asyncio.get_running_loop()
+        poll_at = loop.time() + (self._settings.safety_poll_seconds or float("inf"))
+        while not self._rung.is_set():
+            await self._until_stir(idle, min(self._settings.heartbeat_seconds, poll_at - loop.time()))
+            if self._rung.is_set():
+                return
+            await self._prove_alive(idle)
+            if loop.time() >= poll_at:
+                metrics.SAFETY_POLLS.inc()
+                found = await drain()
+                if found:
+                    metrics.SAFETY_POLL_FINDS.inc(found)
+                    log.warning("doorbell.missed", changes=found)
+                    return
+                poll_at = loop.time() + self._settings.safety_poll_seconds
+
+    async def _until_stir(self, idle: Sequence[AsyncConnection[TupleRow]], seconds: float) -> None:
+        """Until somebody rings, the server says something on an idle connection (it ends it), or the time is up."""
+        loop = asyncio.get_running_loop()
+        stirred = asyncio.ensure_future(self._rung.wait())
+        for connection in idle:
+            loop.add_reader(connection.fileno(), stirred.cancel)
+        try:
+            await asyncio.wait([stirred], timeout=max(0.0, seconds))
+        finally:
+            for connection in idle:
+                loop.remove_reader(connection.fileno())
+            stirred.cancel()
+
+    async def _prove_alive(self, idle: Sequence[AsyncConnection[TupleRow]]) -> None:
+        for connection in idle:
+            try:
+                async with asyncio.timeout(self._settings.heartbeat_seconds):
+                    await connection.execute("SELECT 1")
+            except TimeoutError:
+                raise OperationalError("a connection does not answer") from None

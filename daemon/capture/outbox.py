@@ -1,0 +1,145 @@
+"""What the triggers wrote: taken in batches, and read into changes."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+
+from config.mapping import Watch
+from daemon.planning.values import Change
+from schema.queries import statements
+
+SQL = statements("plan")
+
+
+class Unreadable(ValueError):
+    """A captured row that no change can be made of; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A row of ``orderbell.change``, as it was taken."""
+
+    id: int
+    watch: str | None
+    op: str | None
+    key: str | None
+    old: str | None
+    new: str | None
+    error: str | None
+    captured_at: datetime
+
+
+class Outbox:
+    """Takes changes, oldest first.
+
+    A claim walks over dead rows at the low end of the table while a long transaction keeps vacuum from removing them.
+    A lower bound on the id spares that, but only where it is certain that no smaller id can still be committed: else
+    changes of one order could be taken out of order. So the bound is the highest id given out at some moment, used
+    once every transaction of that moment has ended and the table was drained after it.
+    """
+
+    def __init__(self) -> None:
+        self._hint = 0
+        self._candidate: tuple[int, int] | None = None
+        """(highest id given out, first transaction id not yet begun), both of one moment in the past."""
+        self._settled = False
+        """Every transaction of the candidate's moment has ended; the next empty look proves its ids consumed."""
+
+    async def take(self, cursor: AsyncCursor[TupleRow], limit: int) -> tuple[list[Captured], datetime | None]:
+        """Consume up to ``limit`` changes in the cursor's transaction; with the database's clock, if there are any."""
+        await cursor.execute(SQL["take_changes"], {"hint": self._hint, "limit": limit})
+        rows, now = _captured(await cursor.fetchall())
+        if len(rows) < limit and self._settled and self._candidate:
+            self._hint = self._candidate[0] + 1
+            self._candidate, self._settled = None, False
+        return rows, now
+
+    async def take_one(self, cursor: AsyncCursor[TupleRow], change: int) -> tuple[list[Captured], datetime | None]:
+        """Consume the change with this id; nothing when it is gone."""
+        await cursor.execute(SQL["take_one"], {"id": change})
+        return _captured(await cursor.fetchall())
+
+    async def is_empty(self, cursor: AsyncCursor[TupleRow]) -> bool:
+        """Whether there is nothing to take: one look, for less than a transaction that takes nothing."""
+        await cursor.execute(SQL["any_change"], {"hint": self._hint})
+        return not _only(await cursor.fetchone())
+
+    async def settle(self, cursor: AsyncCursor[TupleRow]) -> None:
+        """Move the lower bound on, where it is certain. Cheap; to be called every second or so under load."""
+        if self._candidate is None:
+            # In this order: whoever was given an id up to `last` had begun before the snapshot was taken.
+            await cursor.execute("SELECT last_value FROM orderbell.change_id_seq")
+            last = _only(await cursor.fetchone())
+            await cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+            self._candidate = (last, _only(await cursor.fetchone()))
+        elif not self._settled:
+            await cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+            self._settled = _only(await cursor.fetchone()) >= self._candidate[1]
+
+    def forget(self) -> None:
+        """Start without a bound, as on a new connection, which may lead to a promoted standby."""
+        self._hint, self._candidate, self._settled = 0, None, False
+
+
+def _captured(rows: list[TupleRow]) -> tuple[list[Captured], datetime | None]:
+    """The rows in the order of their ids, and the transaction's time, which stands last in each."""
+    found = sorted((Captured(*row[:-1]) for row in rows), key=lambda captured: captured.id)
+    return found, rows[0][-1] if rows else None
+
+
+def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Change]:
+    """The changes in a captured row: one, or several where they were kept as whole rows.
+
+    Raises :class:`Unreadable`.
+    """
+    watch = watches.get(captured.watch or "")
+    if watch is None:
+        raise Unreadable(f"no [[watch]] is named {captured.watch!r}: add it back, or run `orderbell install`")
+    new = _json(captured.new)
+    if captured.op == "rows":
+        yield from _whole_rows(captured, watch, _json(captured.old) or [], new or [])
+        return
+    if captured.key is None or not isinstance(new, dict):
+        raise Unreadable(f"the row has no {watch.key}, or no values")
+    yield Change(captured.id, watch.name, captured.key, _json(captured.old), new, captured.captured_at)
+
+
+def _whole_rows(captured: Captured, watch: Watch, old: list[Any], new: list[Any]) -> Iterator[Change]:
+    """Changes from rows that the trigger kept whole because it could not do better."""
+    if any(watch.key not in row or watch.event_column not in row for row in new):
+        raise Unreadable(
+            f"{watch.table} no longer has {watch.key} and {watch.event_column} ({captured.error}):"
+            " mend [[watch]], run `orderbell install`, then `orderbell retry`"
+        )
+    before = {str(row.get(watch.key)): row for row in old}
+    for row in new:
+        key = str(row[watch.key])
+        yield Change(
+            captured.id,
+            watch.name,
+            key,
+            _columns(before[key], watch) if key in before else None,
+            _columns(row, watch),
+            captured.captured_at,
+        )
+
+
+def _columns(row: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+    return {column: row.get(column) for column in watch.captured_columns}
+
+
+def _json(text: str | None) -> Any:
+    # Decimal keeps a price as the application wrote it: 12.50, not 12.5.
+    return None if text is None else json.loads(text, parse_float=Decimal)
+
+
+def _only(row: TupleRow | None) -> Any:
+    if row is None:
+        raise LookupError("the database answered without a row")
+    return row[0]

@@ -1,0 +1,190 @@
+"""The doorbell: no commit is left waiting, and steady traffic is silent."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+
+import psycopg
+import pytest
+
+from config import Settings
+from config.settings import Capture, Database
+from daemon.capture.doorbell import Doorbell
+from daemon.connections import Connections
+from schema.install import install
+
+WITHOUT_SAFETY_POLL = Capture(safety_poll_seconds=0, linger_seconds=0.02)
+
+
+@pytest.fixture
+def shop(any_empty_database: str) -> str:
+    with psycopg.connect(any_empty_database) as connection:
+        connection.execute("CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, status text)")
+    watch = {"table": "orders"}
+    install(Settings.model_validate({"database": {"url": any_empty_database}, "watch": [watch]}))
+    return any_empty_database
+
+
+class Drained:
+    """Consumes changes and remembers their keys and how many looks it took."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.looks = 0
+        self.arrived = asyncio.Condition()
+        self.connection: psycopg.AsyncConnection[tuple[object, ...]]
+
+    async def __call__(self) -> int:
+        self.looks += 1
+        cursor = await self.connection.execute("DELETE FROM orderbell.change RETURNING key")
+        rows = await cursor.fetchall()
+        self.keys += [str(row[0]) for row in rows]
+        if rows:
+            async with self.arrived:
+                self.arrived.notify_all()
+        return len(rows)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds), self.arrived:
+            await self.arrived.wait_for(condition)
+
+
+@pytest.fixture
+async def drained(shop: str) -> AsyncIterator[Drained]:
+    made = Drained()
+    made.connection = await Connections(Database.model_validate({"url": shop})).open("test drain")
+    yield made
+    await made.connection.close()
+
+
+@pytest.fixture
+def doorbell(shop: str) -> Doorbell:
+    return Doorbell(Connections(Database.model_validate({"url": shop})).open, WITHOUT_SAFETY_POLL)
+
+
+@pytest.fixture
+async def task(doorbell: Doorbell, drained: Drained) -> AsyncIterator[asyncio.Task[None]]:
+    """The doorbell, running and live."""
+    live = asyncio.Event()
+    task = asyncio.create_task(doorbell.run(drained, live.set, drained.connection))
+    await live.wait()
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def ringing(doorbell: Doorbell, drained: Drained, task: asyncio.Task[None]) -> tuple[Doorbell, Drained]:
+    return doorbell, drained
+
+
+async def asleep(doorbell: Doorbell) -> None:
+    async with asyncio.timeout(10):
+        await doorbell.asleep.wait()
+
+
+async def test_a_commit_wakes_the_sleeping_daemon(shop: str, ringing: tuple[Doorbell, Drained]) -> None:
+    doorbell, drained = ringing
+    async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as writer:
+        for n in range(1, 20):
+            await asleep(doorbell)
+            await writer.execute("INSERT INTO orders (status) VALUES ('pending')")
+            await drained.until(lambda n=n: len(drained.keys) == n)  # type: ignore[misc]
+
+
+async def test_asleep_it_does_not_look(shop: str, ringing: tuple[Doorbell, Drained]) -> None:
+    doorbell, drained = ringing
+    await asleep(doorbell)
+    looks = drained.looks
+    with pytest.raises(TimeoutError):
+        await drained.until(lambda: drained.looks > looks, seconds=0.5)
+
+
+async def test_a_silent_writer_that_commits_late_is_not_left_waiting(
+    shop: str, ringing: tuple[Doorbell, Drained]
+) -> None:
+    """It got the gate, so it does not ring; the daemon must not sleep before it has ended."""
+    doorbell, drained = ringing
+    async with (
+        await psycopg.AsyncConnection.connect(shop) as slow,
+        await psycopg.AsyncConnection.connect(shop, autocommit=True) as quick,
+    ):
+        await asleep(doorbell)
+        await quick.execute("INSERT INTO orders (status) VALUES ('wakes it')")
+        await drained.until(lambda: len(drained.keys) == 1)
+        await slow.execute("INSERT INTO orders (status) VALUES ('silent')")
+        # Meanwhile it wants to sleep and cannot; others still get through.
+        for n in range(2, 12):
+            await quick.execute("INSERT INTO orders (status) VALUES ('meanwhile')")
+            await drained.until(lambda n=n: len(drained.keys) == n)  # type: ignore[misc]
+        await slow.commit()
+        await drained.until(lambda: len(drained.keys) == 12)
+        await asleep(doorbell)
+
+
+async def test_no_commit_is_left_waiting_under_random_pauses_and_rollbacks(
+    shop: str, ringing: tuple[Doorbell, Drained]
+) -> None:
+    """Many writers, the safety poll off: every committed change is drained, and nothing waits when all is over."""
+    doorbell, drained = ringing
+    chance = random.Random(20261121)
+    committed: set[str] = set()
+
+    async def write(seed: int) -> None:
+        own = random.Random(seed)
+        async with await psycopg.AsyncConnection.connect(shop) as writer:
+            for _ in range(60):
+                cursor = await writer.execute("INSERT INTO orders (status) VALUES ('pending') RETURNING id")
+                row = await cursor.fetchone()
+                assert row is not None
+                await pause(own, 0.03)
+                if own.random() < 0.25:
+                    await writer.rollback()
+                else:
+                    await writer.commit()
+                    committed.add(str(row[0]))
+                # Sometimes long enough for the daemon to fall asleep in between.
+                await pause(own, 0.15)
+
+    await asyncio.gather(*(write(chance.getrandbits(32)) for _ in range(8)))
+    await drained.until(lambda: committed <= set(drained.keys))
+    assert sorted(drained.keys) == sorted(committed)
+    await asleep(doorbell)
+
+
+async def pause(chance: random.Random, longest: float) -> None:
+    if chance.random() < 0.5:
+        await asyncio.sleep(chance.uniform(0, longest))
+
+
+async def test_steady_traffic_is_silent(shop: str, ringing: tuple[Doorbell, Drained]) -> None:
+    doorbell, drained = ringing
+    await asleep(doorbell)
+    rings = 0
+    async with (
+        await psycopg.AsyncConnection.connect(shop, autocommit=True) as ear,
+        await psycopg.AsyncConnection.connect(shop, autocommit=True) as writer,
+    ):
+        await ear.execute("LISTEN orderbell")
+        for _ in range(300):
+            await writer.execute("INSERT INTO orders (status) VALUES ('pending')")
+        await drained.until(lambda: len(drained.keys) == 300)
+        async for _ in ear.notifies(timeout=0.2):
+            rings += 1
+    assert 1 <= rings <= 30, "one ring wakes it; after that it is awake"
+
+
+@pytest.mark.parametrize("lost", ["orderbell listener", "orderbell gate", "test drain"])
+async def test_each_connection_that_ends_while_it_sleeps_is_an_error_at_once(
+    shop: str, ringing: tuple[Doorbell, Drained], task: asyncio.Task[None], lost: str
+) -> None:
+    doorbell, _ = ringing
+    await asleep(doorbell)
+    async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as killer:
+        await killer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = %s AND datname = current_database()",
+            (lost,),
+        )
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(asyncio.shield(task), 5)
