@@ -1,0 +1,87 @@
+"""All channels of this node together: what the planner hands over to, and what the supervisor starts and stops."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+
+from config.settings import DeliverySettings
+from daemon.clock import DatabaseClock
+from daemon.delivery.lane import Lane
+from daemon.delivery.ledger import Ledger
+from dispatchers.base import Delivery, Dispatcher
+
+log = structlog.get_logger(__name__)
+
+AWAY_SECONDS = 1.0
+"""Before a lane goes on after the database was away."""
+
+
+class Workers:
+    """One lane a channel, and the ledger that they share. Is the planner's :class:`daemon.room.Room`."""
+
+    def __init__(
+        self,
+        dispatchers: Iterable[Dispatcher],
+        ledger: Ledger,
+        settings: DeliverySettings,
+        clock: DatabaseClock,
+        progressed: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._progressed = progressed
+        self._lanes = {d.channel: Lane(d, ledger, settings, clock, progressed) for d in dispatchers}
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels that can be sent on."""
+        return frozenset(self._lanes)
+
+    def reserve(self, channel: str, wanted: int) -> int:
+        lane = self._lanes.get(channel)
+        return lane.reserve(wanted) if lane else 0
+
+    def release(self, channel: str, count: int) -> None:
+        if lane := self._lanes.get(channel):
+            lane.release(count)
+
+    def accept(self, deliveries: Sequence[Delivery]) -> None:
+        by_channel: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_channel.setdefault(delivery.channel, []).append(delivery)
+        for channel, own in by_channel.items():
+            self._lanes[channel].accept(own, reserved=True)
+
+    async def run(self) -> None:
+        """Send and write outcomes, until cancelled; then :meth:`drain` must be called."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ledger.run(self._progressed), name="ledger")
+            for channel, lane in self._lanes.items():
+                tasks.create_task(self._keep_running(channel, lane), name=f"lane {channel}")
+
+    async def drain(self, seconds: float) -> None:
+        """Give back what has not begun, let sends in flight finish within ``seconds``, write every outcome."""
+        ledger = asyncio.create_task(self._ledger.run(self._progressed), name="ledger drains")
+        try:
+            async with asyncio.timeout(seconds + 5):
+                drained = (lane.drain(seconds) for lane in self._lanes.values())
+                results = await asyncio.gather(*drained, return_exceptions=True)
+                for error in results:
+                    if error is not None:
+                        log.warning("drain.incomplete", error=str(error))
+                await self._ledger.settled()
+        except TimeoutError:
+            log.warning("drain.timeout", hint="leases run out, and another daemon takes these deliveries up")
+        finally:
+            ledger.cancel()
+            await asyncio.gather(ledger, return_exceptions=True)
+
+    async def _keep_running(self, channel: str, lane: Lane) -> None:
+        while True:
+            try:
+                await lane.run()
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("lane.database_away", channel=channel, error=str(error).strip())
+                await asyncio.sleep(AWAY_SECONDS)

@@ -1,0 +1,305 @@
+"""Deliveries go out once, and what came of each is written down."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from config.settings import DeliverySettings
+from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
+from tests.integration.delivery.conftest import QUICK, Channel, Queue, working
+
+
+async def test_what_is_due_is_sent_and_kept_in_the_history(queue: Queue) -> None:
+    queue.put(5)
+    channel = Channel()
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"sent": 5})
+    assert queue.rows("SELECT * FROM orderbell.delivery") == []
+    row = queue.rows("SELECT * FROM orderbell.delivery_history ORDER BY id")[0]
+    assert (row["attempt"], row["provider"], row["provider_id"]) == (1, "test", f"id-{row['id']}")
+    assert (channel.sent[0].title, channel.sent[0].user_id, channel.sent[0].address) == (
+        "title",
+        "u",
+        "somewhere",
+    )
+
+
+async def test_a_thousand_are_each_sent_once(queue: Queue) -> None:
+    queue.put(1000)
+    channel = Channel(concurrency=16)
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"sent": 1000})
+    assert sorted(d.id for d in channel.sent) == sorted({d.id for d in channel.sent})
+    assert channel.most_in_flight <= 16
+
+
+async def test_two_nodes_share_the_work_and_send_nothing_twice(queue: Queue) -> None:
+    queue.put(600)
+    one, two = Channel(), Channel()
+    small = QUICK.model_copy(update={"batch_size": 10})
+    async with (
+        working(queue.url, one, settings=small, node="one"),
+        working(queue.url, two, settings=small, node="two"),
+    ):
+        await queue.until(lambda: queue.finished() == {"sent": 600})
+    assert len(one.sent) + len(two.sent) == 600
+    assert not {d.id for d in one.sent} & {d.id for d in two.sent}
+
+
+async def test_batches_go_to_a_channel_that_takes_them(queue: Queue) -> None:
+    queue.put(50)
+    sizes: list[int] = []
+
+    class Batched(Channel):
+        async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            sizes.append(len(batch))
+            return await super().send(batch)
+
+    async with working(queue.url, Batched(concurrency=1, batch_size=20)):
+        await queue.until(lambda: queue.finished() == {"sent": 50})
+    assert max(sizes) == 20
+    assert sum(sizes) == 50
+
+
+async def test_a_failure_that_may_pass_is_tried_again_later(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+
+    async def third_time(delivery: Delivery) -> Outcome:
+        return Sent() if delivery.attempt == 3 else Retry("busy")
+
+    channel.answer = third_time
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"sent": 1})
+    assert [d.attempt for d in channel.sent] == [1, 2, 3]
+
+
+async def test_while_it_waits_the_row_says_why(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+
+    async def busy(_: Delivery) -> Outcome:
+        return Retry("the server is busy", after=600)
+
+    channel.answer = busy
+    async with working(queue.url, channel):
+        await queue.until(lambda: bool(queue.rows("SELECT FROM orderbell.delivery WHERE error IS NOT NULL")))
+    (row,) = queue.rows(
+        "SELECT state, error, attempt, due_at > now() + interval '9 min' AS later FROM orderbell.delivery"
+    )
+    assert row == {"state": "pending", "error": "the server is busy", "attempt": 1, "later": True}
+
+
+async def test_a_rejection_ends_it_with_its_reason(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+
+    async def rejected(_: Delivery) -> Outcome:
+        return Rejected("no such mailbox", provider="smtp")
+
+    channel.answer = rejected
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"failed": 1})
+    (row,) = queue.rows("SELECT error, provider, attempt FROM orderbell.delivery_history")
+    assert row == {"error": "no such mailbox", "provider": "smtp", "attempt": 1}
+
+
+async def test_a_device_that_is_gone_loses_its_subscription(queue: Queue) -> None:
+    queue.sql(
+        "INSERT INTO orderbell.push_subscription (user_id, endpoint, p256dh, auth) VALUES ('u', 'https://a', '', '')"
+    )
+    queue.sql(
+        "INSERT INTO orderbell.push_subscription (user_id, endpoint, p256dh, auth) VALUES ('u', 'https://b', '', '')"
+    )
+    queue.put(channel="webpush")
+    queue.sql("""UPDATE orderbell.delivery SET address = '{"endpoint": "https://a", "keys": {}}'""")
+    channel = Channel("webpush")
+
+    async def gone(_: Delivery) -> Outcome:
+        return Rejected("410", suppress_address=True)
+
+    channel.answer = gone
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"failed": 1})
+    assert queue.rows("SELECT endpoint FROM orderbell.push_subscription") == [{"endpoint": "https://b"}]
+
+
+async def test_an_expired_delivery_is_not_sent(queue: Queue) -> None:
+    queue.put(expires_in_seconds=-1)
+    channel = Channel()
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"skipped": 1})
+    assert channel.sent == []
+    assert queue.rows("SELECT reason FROM orderbell.delivery_history") == [{"reason": "expired"}]
+
+
+async def test_a_delivery_whose_notification_is_gone_is_withdrawn(queue: Queue) -> None:
+    queue.put(2)
+    queue.sql("DELETE FROM orderbell.notification WHERE id = (SELECT min(id) FROM orderbell.notification)")
+    channel = Channel()
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"skipped": 1, "sent": 1})
+    assert len(channel.sent) == 1
+
+
+async def test_a_bug_in_a_dispatcher_costs_its_deliveries_an_attempt_and_nothing_else(queue: Queue) -> None:
+    queue.put(channel="broken")
+    queue.put(channel="test")
+    broken, well = Channel("broken"), Channel()
+
+    async def bug(delivery: Delivery) -> Outcome:
+        if delivery.attempt < 3:
+            raise ZeroDivisionError
+        return Sent()
+
+    broken.answer = bug
+    async with working(queue.url, broken, well):
+        await queue.until(lambda: queue.finished() == {"sent": 2})
+    assert broken.sent[0].attempt == 3
+
+
+async def test_what_may_have_been_sent_is_not_sent_again_where_it_would_show(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+    channel.repeatable = False
+
+    async def unknown(_: Delivery) -> Outcome:
+        return Unknown("no answer")
+
+    channel.answer = unknown
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"failed": 1})
+    assert len(channel.sent) == 1
+
+
+async def test_a_provider_that_hangs_holds_only_its_own_channel(queue: Queue) -> None:
+    queue.put(50, channel="hanging")
+    queue.put(50)
+    hanging, well = Channel("hanging"), Channel()
+    for_ever = asyncio.Event()
+
+    async def hang(_: Delivery) -> Outcome:
+        await for_ever.wait()
+        return Sent()
+
+    hanging.answer = hang
+    async with working(queue.url, hanging, well, drain_seconds=0.1):
+        await queue.until(lambda: queue.finished() == {"sent": 50})
+        assert hanging.in_flight == hanging.concurrency
+
+
+async def test_a_dead_nodes_lease_runs_out_and_another_takes_its_work(queue: Queue) -> None:
+    queue.put(3)
+    queue.sql(
+        "UPDATE orderbell.delivery SET state = 'sending', leased_by = 'dead', attempt = 1,"
+        " due_at = now() + interval '0.3 s'"
+    )
+    channel = Channel()
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"sent": 3})
+    assert {d.attempt for d in channel.sent} == {2}
+
+
+async def test_a_slow_nodes_late_outcome_does_not_overwrite_a_newer_attempt(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+    let_go = asyncio.Event()
+
+    async def slow(_: Delivery) -> Outcome:
+        await let_go.wait()
+        return Rejected("late and wrong")
+
+    channel.answer = slow
+    async with working(queue.url, channel):
+        await channel.began.wait()
+        # Meanwhile the lease is taken to have run out, and somebody else has the next attempt.
+        queue.sql("UPDATE orderbell.delivery SET attempt = 2, leased_by = 'other', due_at = now() + interval '1 min'")
+        let_go.set()
+        await queue.until(lambda: len(channel.sent) == 1)
+    assert queue.finished() == {}
+    assert queue.rows("SELECT attempt, leased_by FROM orderbell.delivery") == [{"attempt": 2, "leased_by": "other"}]
+
+
+async def test_what_waits_longer_than_its_lease_is_left_to_the_next_claim(queue: Queue) -> None:
+    """One slot, held up: the deliveries behind it must not go out on leases that are nearly over."""
+    queue.put(3)
+    channel = Channel(concurrency=1)
+    let_go = asyncio.Event()
+
+    async def first_is_slow(delivery: Delivery) -> Outcome:
+        if not channel.sent:
+            await let_go.wait()
+        return Sent()
+
+    channel.answer = first_is_slow
+    settings = QUICK.model_copy(update={"lease_seconds": 1.0})
+    async with working(queue.url, channel, settings=settings):
+        await channel.began.wait()
+        await queue.until(
+            lambda: queue.rows("SELECT count(*) FROM orderbell.delivery WHERE due_at < now()")[0]["count"] == 3
+        )
+        let_go.set()
+        await queue.until(lambda: sum(queue.finished().values()) == 3)
+    assert [d.attempt for d in channel.sent if d.id != channel.sent[0].id] == [2, 2]
+
+
+async def test_stopping_lets_sends_finish_and_gives_the_rest_back(queue: Queue) -> None:
+    queue.put(20)
+    channel = Channel(concurrency=2)
+    let_go = asyncio.Event()
+
+    async def wait(_: Delivery) -> Outcome:
+        await let_go.wait()
+        return Sent()
+
+    channel.answer = wait
+    async with working(queue.url, channel):
+        await channel.began.wait()
+        await queue.until(lambda: channel.in_flight == 2)
+        asyncio.get_running_loop().call_later(0.2, let_go.set)
+    assert queue.finished() == {"sent": 2}
+    left = queue.rows("SELECT DISTINCT state, attempt, leased_by, due_at <= now() AS due FROM orderbell.delivery")
+    assert left == [{"state": "pending", "attempt": 0, "leased_by": None, "due": True}]
+
+
+async def test_a_send_that_outlasts_the_drain_keeps_its_lease(queue: Queue) -> None:
+    queue.put()
+    channel = Channel()
+
+    async def for_ever(_: Delivery) -> Outcome:
+        await asyncio.Event().wait()
+        return Sent()
+
+    channel.answer = for_ever
+    async with working(queue.url, channel, drain_seconds=0.1):
+        await channel.began.wait()
+    assert queue.rows("SELECT state, attempt FROM orderbell.delivery") == [{"state": "sending", "attempt": 1}]
+
+
+async def test_outcomes_survive_a_database_that_goes_away_for_a_while(queue: Queue) -> None:
+    queue.put(50)
+    channel = Channel()
+
+    async def cut_then_sent(delivery: Delivery) -> Outcome:
+        if not channel.sent:
+            queue.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'orderbell delivery' AND datname = current_database()"
+            )
+        return Sent()
+
+    channel.answer = cut_then_sent
+    async with working(queue.url, channel):
+        await queue.until(lambda: queue.finished() == {"sent": 50})
+    assert len(channel.sent) == 50
+
+
+@pytest.mark.parametrize("room", [0, 1, 7])
+async def test_the_planner_is_given_no_more_room_than_there_is(queue: Queue, room: int) -> None:
+    settings = DeliverySettings(batch_size=max(room, 1), poll_seconds=60)
+    async with working(queue.url, Channel(concurrency=1), settings=settings) as workers:
+        granted = workers.reserve("test", room)
+        assert granted == room
+        assert workers.reserve("test", 100) == max(2, room) - room
+        assert workers.reserve("no such channel", 5) == 0
