@@ -1,0 +1,5 @@
+"""The command line: ``orderbell``."""
+
+from daemon.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,159 @@
+"""``orderbell check``: everything that can be known to be wrong before it matters."""
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import typer
+from psycopg.sql import SQL
+
+from config import Settings
+from config.mapping import Audience, as_psycopg, parameters_of
+from config.names import INBOX
+from daemon import logs
+from daemon.channels import dispatchers_of
+from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.policy import catalogue_of
+from dispatchers.base import Dispatcher, Unusable
+from schema.errors import SchemaError
+from schema.inspection import problems_of_privilege, problems_of_watch
+from schema.install import check_version, stale_watches
+
+PING_SECONDS = 20.0
+
+
+def check(
+    config: ConfigOption = None,
+    offline: bool = typer.Option(False, "--offline", help="Only the file: ask no database and no provider."),  # noqa: FBT001
+) -> None:
+    """Check the configuration, the database behind it, and every provider. Exit 1 when something is wrong."""
+    settings = settings_from(config)
+    problems = list(_words(settings))
+    if not problems:
+        done("the configuration is sound")
+    if not offline:
+        problems += _database(settings)
+        problems += asyncio.run(_providers(settings))
+    for line in problems:
+        problem(line)
+    if problems:
+        out.print(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}.", highlight=False)
+        raise typer.Exit(1)
+
+
+def _words(settings: Settings) -> Iterator[str]:
+    catalogue = catalogue_of(settings)
+    for index, rule in enumerate(settings.rule):
+        if not catalogue.has(rule.event, rule.audience):
+            yield (
+                f"rule[{index}]: no message for {rule.event} to {rule.audience} in the catalogue"
+                f' "{settings.messages.default_locale}": people would read the fallback'
+            )
+
+
+def _database(settings: Settings) -> list[str]:
+    """What the database says of the mapping, as the role that the daemon will use."""
+    url = settings.database.url.get_secret_value()
+    try:
+        with psycopg.connect(
+            url, autocommit=True, connect_timeout=settings.database.connect_timeout_seconds
+        ) as connection:
+            connection.execute("SET statement_timeout = '10s'")
+            done("the database answers")
+            unfit = _watches(connection, settings)
+            problems = [line for lines in unfit.values() for line in lines]
+            problems += _queries(connection, settings)
+            try:
+                check_version(connection)
+                problems += [
+                    f"watch {name}: its triggers are missing or outdated: run `orderbell install`"
+                    for name in stale_watches(connection, settings)
+                    if not unfit[name]
+                ]
+            except SchemaError as error:
+                problems.append(str(error))
+            return problems
+    except psycopg.OperationalError as error:
+        return [f"database.url: {' '.join(str(error).split())}"]
+
+
+def _watches(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> dict[str, list[str]]:
+    """Watch -> what makes its table unfit to be watched."""
+    unfit: dict[str, list[str]] = {}
+    for index, watch in enumerate(settings.watch):
+        path = f"watch[{index}]"
+        table, problems = problems_of_watch(connection, watch, path)
+        if table is not None and not problems:
+            problems = problems_of_privilege(connection, watch, table, path)
+        if not problems:
+            done(f"{path}: {watch.table} can be watched")
+        unfit[watch.name] = problems
+    return unfit
+
+
+def _queries(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> Iterator[str]:
+    """Run every query of the mapping with nobody in its arrays, in a transaction that is rolled back."""
+    if settings.people is not None:
+        columns, error = _columns(connection, settings.people.query)
+        if error:
+            yield f"people.query: {error}"
+        elif "user_id" not in columns:
+            yield f"people.query: must yield a column user_id; it yields {', '.join(columns)}"
+        else:
+            done(f"people.query: yields {', '.join(columns)}")
+    for name, audience in settings.audience.items():
+        if audience.query is None:
+            continue
+        columns, error = _columns(connection, audience.query)
+        wanted = _shape(audience)
+        if error:
+            yield f"audience.{name}.query: {error}"
+        elif len(columns) != len(wanted):
+            yield f"audience.{name}.query: must yield ({', '.join(wanted)}); it yields {', '.join(columns)}"
+        else:
+            done(f"audience.{name}.query: works")
+
+
+def _shape(audience: Audience) -> tuple[str, ...]:
+    if audience.query is None or not parameters_of(audience.query):
+        return ("user_id",)
+    return ("value", "user_id") if audience.column else ("key", "user_id")
+
+
+def _columns(connection: psycopg.Connection[tuple[object, ...]], query: str) -> tuple[list[str], str | None]:
+    """The columns that ``query`` yields, or the first line of what the database has against it."""
+    nobody: dict[str, list[str]] = {parameter: [] for parameter in parameters_of(query)}
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("SET TRANSACTION READ ONLY")
+            cursor = connection.execute(SQL(as_psycopg(query)), nobody)
+            return [column.name for column in cursor.description or ()], None
+    except psycopg.Error as error:
+        return [], str(error).splitlines()[0]
+
+
+async def _providers(settings: Settings) -> list[str]:
+    # What the log would say, people read below as a line of its own.
+    logs.configure(settings.log.model_copy(update={"level": "error"}))
+    dispatchers = dispatchers_of(settings)
+    served = {INBOX, *(dispatcher.channel for dispatcher in dispatchers)}
+    for channel in sorted({channel for rule in settings.rule for channel in rule.channels} - served):
+        said = f"{channel}: no provider is configured; its rules' other channels are used"
+        out.print(said, highlight=False, soft_wrap=True)
+    found = await asyncio.gather(*(_ping(dispatcher) for dispatcher in dispatchers))
+    return [line for line in found if line]
+
+
+async def _ping(dispatcher: Dispatcher) -> str | None:
+    await dispatcher.start()
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await dispatcher.ping()
+    except Unusable as error:
+        return f"{dispatcher.channel}: {error}"
+    except TimeoutError:
+        return f"{dispatcher.channel}: its provider does not answer within {PING_SECONDS:.0f} s"
+    finally:
+        await dispatcher.stop()
+    done(f"{dispatcher.channel}: the provider can be used")
+    return None

@@ -1,0 +1,49 @@
+"""``install``, ``uninstall``, ``run`` and ``retry``."""
+
+import asyncio
+from typing import Annotated
+
+import psycopg
+import typer
+
+from daemon import supervisor
+from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from schema import install as installing
+from schema.queries import statements
+
+
+def install(config: ConfigOption = None) -> None:
+    """Create the schema [bold]orderbell[/bold] and put triggers on the watched tables. Twice is as good as once."""
+    settings = settings_from(config)
+    if not installing.install(settings, done):
+        out.print("Everything is in place already.")
+
+
+def uninstall(
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Remove the triggers and the schema [bold]orderbell[/bold] with all inboxes in it; your schema is untouched."""
+    settings = settings_from(config)
+    if not yes and not typer.confirm("This drops every notification, inbox and delivery record. Go on?"):
+        raise typer.Exit(1)
+    if not installing.uninstall(settings, done):
+        out.print("Nothing of Orderbell is in this database.")
+
+
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C."""
+    settings = settings_from(config)
+    if not settings.watch:
+        problem("nothing to do: the configuration has no [[watch]]")
+        raise typer.Exit(2)
+    raise typer.Exit(asyncio.run(supervisor.run(settings)))
+
+
+def retry(config: ConfigOption = None) -> None:
+    """Bring back every change that could not be planned, after its cause was mended."""
+    settings = settings_from(config)
+    with psycopg.connect(settings.database.url.get_secret_value()) as connection:
+        installing.check_version(connection)
+        count = connection.execute(statements("retry")["bring_back"]).rowcount
+    out.print(f"{count} change{'s' if count != 1 else ''} brought back.", highlight=False)

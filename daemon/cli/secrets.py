@@ -1,0 +1,41 @@
+"""``token`` and ``vapid``: keys and tokens for those who set Orderbell up."""
+
+import json
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from daemon.api.auth import Tokens
+from daemon.cli.console import ConfigOption, out, problem, settings_from
+from dispatchers.webpush import generate_vapid_key
+
+
+def token(
+    user_id: Annotated[str, typer.Argument(help="Whose inbox it opens: the user id as your application has it.")],
+    config: ConfigOption = None,
+    hours: Annotated[float, typer.Option(min=0.01, help="How long it is valid.")] = 1.0,
+) -> None:
+    """Make a token for a user, to try the API and the hub with. In production, your application makes them."""
+    settings = settings_from(config)
+    if settings.auth.secret is None:
+        problem("auth.secret is not set: tokens are signed with it")
+        raise typer.Exit(2)
+    out.print(
+        Tokens(settings.auth).mint(user_id, lifetime=timedelta(hours=hours)),
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def vapid(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Make a VAPID key pair for Web Push (RFC 8292). Keep the private key, and secret: devices are bound to it."""
+    private, public = generate_vapid_key()
+    if as_json:
+        out.print_json(json.dumps({"private_key": private, "public_key": public}))
+        return
+    out.print(f"private key (webpush.vapid_private_key): {private}", soft_wrap=True, highlight=False)
+    out.print(f"public key  (applicationServerKey):      {public}", soft_wrap=True, highlight=False)
