@@ -1,0 +1,148 @@
+// One person's screen: pushes as on a lock screen, the live inbox, mails, texts.
+import { after, el, icon, initials, prepend } from "./dom.js";
+
+const ROLE = {
+  customer: "the customer, at home",
+  vendor: "the vendor, in the kitchen",
+  driver: "the driver, on the road",
+};
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+const REMEMBERED = 200;
+
+const upTo99 = (count) => (count > 99 ? "99+" : count);
+
+function forgetOldest(map) {
+  for (const key of map.keys()) {
+    if (map.size <= REMEMBERED) return;
+    map.delete(key);
+  }
+}
+
+export class Device {
+  #lists = {};
+  #entries = new Map();
+  #latency = new Map();
+  #colleagues = new Map();
+
+  constructor(person, { openMail, markAsRead, markAllAsRead, colleagues = [] }) {
+    this.person = person;
+    this.openMail = openMail;
+    this.markAsRead = markAsRead;
+    this.unread = el("span", { class: "count badge", role: "status", "aria-label": "unread" });
+    this.online = el("span", { class: "online" }, "connecting");
+    this.allRead = el("button", { class: "mark", disabled: true, onclick: markAllAsRead }, "Mark all as read");
+    this.clock = el("span");
+    this.element = el("article", { class: `device ${person.role}`, "aria-label": person.name },
+      el("header", { class: "who" },
+        el("span", { class: "face", "aria-hidden": "true" }, initials(person.name)),
+        el("div", {}, el("h2", {}, person.name), el("p", {}, ROLE[person.role])),
+        this.#others(colleagues)),
+      el("div", { class: "screen" },
+        el("div", { class: "status" }, this.clock, this.online),
+        this.#app("webpush", "Push", "lock", "No pushes yet"),
+        this.#app("websocket", "In the app", "inbox", "The inbox is live: it fills by itself", this.allRead, this.unread),
+        el("div", { class: "pair" },
+          this.#app("email", "Mail", "mails", "No mail yet"),
+          this.#app("sms", "Texts", "texts", "No texts yet"))));
+    this.tick();
+  }
+
+  tick() {
+    this.clock.textContent = CLOCK.format(new Date());
+  }
+
+  connected(yes) {
+    this.online.classList.toggle("yes", yes);
+    this.online.textContent = yes ? "live" : "connecting";
+  }
+
+  /** What a sink received for this person. */
+  arrived(arrival) {
+    if (arrival.channel === "webpush") prepend(this.#lists.webpush, this.#push(arrival));
+    else if (arrival.channel === "email") prepend(this.#lists.email, this.#letter(arrival));
+    else if (arrival.channel === "sms") prepend(this.#lists.sms, this.#bubble(arrival));
+    else this.#measured(arrival.notification_id, arrival.ms);
+  }
+
+  /** Notifications of the inbox, oldest first; some may be there already. */
+  notified(notifications) {
+    for (const notification of notifications) {
+      if (this.#entries.has(notification.id)) continue;
+      const entry = this.#entry(notification);
+      this.#entries.set(notification.id, entry);
+      prepend(this.#lists.websocket, el("li", { class: "new" }, entry));
+    }
+    forgetOldest(this.#entries);
+  }
+
+  /** Read here or on another device: one, or every one up to an id. */
+  wasRead({ id, up_to }) {
+    for (const [known, entry] of this.#entries) if (known === id || known <= up_to) entry.classList.add("read");
+  }
+
+  counted(unread) {
+    this.unread.textContent = unread ? upTo99(unread) : "";
+    this.allRead.disabled = !unread;
+  }
+
+  /** A colleague, who is not on stage, got a push. */
+  ring(userId) {
+    const face = this.#colleagues.get(userId);
+    if (!face) return;
+    const count = face.querySelector(".count");
+    const rung = Number(face.dataset.rung ?? 0) + 1;
+    face.dataset.rung = rung;
+    count.textContent = upTo99(rung);
+    face.classList.remove("rings");
+    void face.offsetWidth; // so that the animation starts again
+    face.classList.add("rings");
+  }
+
+  #app(channel, name, kind, nothing, ...more) {
+    const list = el("ul", { tabindex: "0", "aria-label": name }, el("li", { class: "nothing" }, nothing));
+    this.#lists[channel] = list;
+    return el("section", { class: `app ${kind} ${channel}` }, el("h3", {}, icon(channel), name, ...more), list);
+  }
+
+  #others(colleagues) {
+    if (!colleagues.length) return null;
+    const faces = colleagues.map((person) => {
+      const face = el("span", { class: "colleague", title: `${person.name}: pushes received` },
+        initials(person.name), el("span", { class: "count" }));
+      this.#colleagues.set(person.user_id, face);
+      return face;
+    });
+    return el("div", { class: "colleagues" }, "also free", ...faces);
+  }
+
+  #push({ title, body, ms }) {
+    return el("li", { class: "push new" }, el("span", { class: "logo" }, icon("bell")),
+      el("b", {}, title), el("span", { class: "ms" }, after(ms)), el("p", {}, body));
+  }
+
+  #letter(arrival) {
+    const open = () => this.openMail(arrival, this.person);
+    return el("li", { class: "new" }, el("button", { class: "letter", onclick: open },
+      el("b", {}, arrival.title), el("span", {}, "open", el("span", { class: "ms" }, after(arrival.ms)))));
+  }
+
+  #bubble({ body, ms }) {
+    return el("li", { class: "bubble new" }, body, el("span", { class: "ms" }, after(ms)));
+  }
+
+  #entry(notification) {
+    const read = () => this.markAsRead(notification.id);
+    const ms = el("span", { class: "ms" }, after(this.#latency.get(notification.id)));
+    return el("button", { class: notification.read_at ? "entry read" : "entry", title: "Mark as read", onclick: read },
+      el("b", {}, notification.title), ms, el("p", {}, notification.body));
+  }
+
+  #measured(id, ms) {
+    this.#latency.set(id, ms);
+    forgetOldest(this.#latency);
+    const entry = this.#entries.get(id);
+    if (entry) entry.querySelector(".ms").textContent = after(ms);
+  }
+}
