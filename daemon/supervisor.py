@@ -85,7 +85,13 @@ async def _serve(settings: Settings, manager: ServiceManager, stop: asyncio.Even
 
         dispatchers = await _started(dispatchers_of(settings), stack)
         tokens, inbox = Tokens(settings.auth), Inbox(engine)
-        hub = Hub(settings.hub, settings.http.allowed_origins, authenticate=tokens.verify, inbox=inbox)
+        hub = Hub(
+            settings.hub,
+            settings.http.allowed_origins,
+            authenticate=tokens.verify,
+            inbox=inbox,
+            queries=settings.database.pool_size,
+        )
         live = LiveFeed(hub)
 
         ledger = Ledger(pool, settings.delivery, node, clock)
@@ -108,7 +114,9 @@ async def _serve(settings: Settings, manager: ServiceManager, stop: asyncio.Even
         history = History(pool, settings.delivery)
         # Before anything is written to it: a partition that appears under a COPY makes that COPY fail.
         await history.keep(datetime.now(UTC).date())
-        server = HttpServer(app, settings.http, websocket=hub.protocol_class())
+        server = HttpServer(
+            app, settings.http, websocket=hub.protocol_class(), drain_seconds=settings.shutdown.drain_seconds
+        )
         metrics_server = MetricsServer(settings.metrics)
         await server.start()
         await metrics_server.start()

@@ -60,7 +60,9 @@ class Composer:
         """
         recipient = read_mailbox(delivery.address)
         # Stable over all attempts, so that a repeat can be recognised (RFC 5322 3.6.4).
-        message_id = f"<orderbell.{delivery.id}@{self._domain}>"
+        # The same at each attempt; the time keeps it apart from a database that was made anew and counts from 1 again.
+        born = int(delivery.created_at.timestamp())
+        message_id = f"<orderbell.{delivery.id}.{born:x}@{self._domain}>"
         text, html = self._layout.render(delivery)
         # In quoted-printable "=" stands before hex digits or a line's end only, so no part can hold this.
         boundary = f"=_orderbell_{delivery.id}"

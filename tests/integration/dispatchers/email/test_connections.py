@@ -99,8 +99,8 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_without_a
     sink.visits[0].hang_up()
     assert isinstance((await dispatcher.send([delivery(id=2)]))[0], Sent)
     assert [mail.message_id for mail in sink.mails] == [
-        "<orderbell.1@shop.example>",
-        "<orderbell.2@shop.example>",
+        "<orderbell.1.69a485a8@shop.example>",
+        "<orderbell.2.69a485a8@shop.example>",
     ]
     assert sink.connections == 2
 
@@ -122,8 +122,8 @@ async def test_a_kept_connection_that_dies_before_the_dot_is_replaced_and_the_ma
     sink.script = die
     assert isinstance((await dispatcher.send([delivery(id=2)]))[0], Sent)
     assert [mail.message_id for mail in sink.mails] == [
-        "<orderbell.1@shop.example>",
-        "<orderbell.2@shop.example>",
+        "<orderbell.1.69a485a8@shop.example>",
+        "<orderbell.2.69a485a8@shop.example>",
     ]
 
 

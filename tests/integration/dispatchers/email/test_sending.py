@@ -49,7 +49,7 @@ async def test_a_mail_arrives_as_it_was_meant(
     (mail,) = sink.mails
     assert mail.sender == "hello@shop.example"
     assert mail.to == ("zoe@example.com",)
-    assert mail.message_id == "<orderbell.1@shop.example>"
+    assert mail.message_id == "<orderbell.1.69a485a8@shop.example>"
     assert mail.subject == "Your order is ready, grüezi"
     assert mail.event == "order.ready"
     assert mail.notification_id == 77
