@@ -1,0 +1,174 @@
+"""What the pages say is there: commands, options, make targets, links, configurations, metrics, tables."""
+
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client import REGISTRY
+
+from config import load
+from daemon.cli.main import app
+from demo.command import demo
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, *languages: str) -> list[str]:
+    return [code for _, language, code in BLOCK.findall(text_of(name)) if language in languages]
+
+
+def commands_in(name: str) -> Iterator[str]:
+    """What a reader would type: the lines of shell blocks, and code within a sentence."""
+    for block in blocks(name, "sh", "console"):
+        yield from (line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines())
+    yield from re.findall(r"`([^`\n]+)`", BLOCK.sub("", text_of(name)))
+
+
+@cache
+def options() -> dict[str, set[str]]:
+    """Command -> its options, the long ones."""
+    everything = typer.Typer()
+    everything.registered_commands = [*app.registered_commands]
+    everything.command("demo")(demo)
+    group: Any = typer.main.get_command(everything)
+    return {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        for name, command in group.commands.items()
+    }
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_on_the_page_exists(name: str) -> None:
+    for line in commands_in(name):
+        for command, rest in re.findall(r"(?:^|[\s/(])orderbell (?!COMMAND)([a-z]+)\b([^|>`)]*)", line):
+            if re.search(r"(systemctl|journalctl|security|TO|edit|pip install) *[\w-]* orderbell", line):
+                continue
+            assert command in options(), line
+            used = set(re.findall(r"--[a-z][a-z-]*", rest)) - {"--help"}
+            assert used <= options()[command], line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_make_target_on_the_page_exists(name: str) -> None:
+    for line in commands_in(name):
+        for target in re.findall(r"^make ([a-z]+)", line):
+            assert target in targets(), line
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them from headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", text_of(name))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert linked.is_relative_to(ROOT), target
+        if anchor:
+            assert anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_configuration_on_the_page_is_one(name: str, tmp_path: Path) -> None:
+    for block in blocks(name, "toml"):
+        values = tomllib.loads(block)
+        if values.keys() >= {"watch", "people"}:
+            file = tmp_path / "orderbell.toml"
+            file.write_text(block)
+            load(file, {})
+
+
+def test_the_readme_shows_a_whole_configuration() -> None:
+    assert any("[[watch]]" in block and "[people]" in block for block in blocks("README.md", "toml"))
+
+
+def test_the_picture_is_small_enough_for_a_page() -> None:
+    assert (ROOT / "docs/images/demo.png").stat().st_size < 350_000
+
+
+def test_the_command_lines_page_has_every_command_and_option() -> None:
+    sections = text_of("docs/reference/cli.md").split("\n## `orderbell ")[1:]
+    documented = {
+        section.split("`")[0]: set(re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE)) for section in sections
+    }
+    assert documented == options()
+
+
+def metrics() -> Iterator[str]:
+    """A row for each of ours in the registry."""
+    for module in ("daemon.supervisor", "dispatchers.websocket.metrics"):
+        importlib.import_module(module)
+    for found in dict.fromkeys(REGISTRY._collector_to_names):
+        collector: Any = found
+        name = getattr(collector, "_name", "")
+        if name.startswith("orderbell_"):
+            name += {"counter": "_total", "info": "_info"}.get(collector._type, "")
+            labels = ", ".join(f"`{label}`" for label in collector._labelnames)
+            yield f"| `{name}` | {collector._type} | {labels} | {collector._documentation} |"
+
+
+def test_the_metrics_page_has_every_metric_as_it_is() -> None:
+    documented = re.findall(r"^\| `orderbell_.*$", text_of("docs/reference/metrics.md"), re.MULTILINE)
+    assert sorted(documented) == sorted(metrics())
+
+
+def test_metrics_that_are_worth_an_alert_exist() -> None:
+    names = {row.split("`")[1] for row in metrics()}
+    (advice,) = re.findall(r"Worth an alert:(.*)", text_of("docs/reference/metrics.md"), re.DOTALL)
+    assert set(re.findall(r"orderbell_[a-z_]+", advice)) - {"orderbell_"} <= names | {"orderbell_changes_total"}
+
+
+def migrations() -> str:
+    """The SQL of all of them, oldest first."""
+    return "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "schema/sql").glob("0*.sql")))
+
+
+def test_the_tables_page_has_every_table() -> None:
+    section = text_of("docs/reference/schema.md").split("## Tables")[1].split("\n## ")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    made = set(re.findall(r"^CREATE TABLE orderbell\.(\w+)", migrations(), re.MULTILINE))
+    assert documented == made | {"schema_version"}
+
+
+def test_the_tables_page_has_every_reason_for_a_skipped_delivery() -> None:
+    (listed,) = re.findall(r"reason IN\s*\(([^)]*)\)", text_of("schema/sql/0001_initial.sql"))
+    section = text_of("docs/reference/schema.md").split("| reason of `skipped` |")[1].split("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == set(re.findall(r"'(\w+)'", listed))
+
+
+def test_every_decision_is_listed_and_has_its_four_parts() -> None:
+    pages = sorted(page for page in (ROOT / "docs/decisions").glob("*.md") if page.name != "README.md")
+    index = text_of("docs/decisions/README.md")
+    for number, page in enumerate(pages, start=1):
+        text = page.read_text(encoding="utf-8")
+        title = text.splitlines()[0].removeprefix("# ")
+        assert title.startswith(f"{number:04}: ")
+        assert page.name.startswith(f"{number:04}-")
+        assert f"- [{title}]({page.name})" in index
+        assert re.search(r"^Status: (proposed|accepted|superseded)", text, re.MULTILINE), page.name
+        assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], page.name
