@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from config.names import INBOX, Category, EventName, Name, Priority
+from config.names import INBOX, Category, EventName, Name, Priority, WatchName
 
 PARAMETER = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
 """``:keys`` in a query of the configuration, but not the ``::text`` of a cast."""
@@ -35,13 +35,15 @@ def as_psycopg(query: str) -> str:
 class Watch(Section):
     """A table of the application that is observed."""
 
-    name: Name = Field(default="orders", description="names the watch in metrics, logs and SQL")
+    name: WatchName = Field(default="orders", description="names the watch in metrics, logs and SQL")
     table: str = Field(description="schema.table, as in SQL; quote what needs quotes", min_length=1)
     key: str = Field(default="id", description="the column that identifies a row")
     event_column: str = Field(default="status", description="the column whose change makes the event")
     event_prefix: Name = Field(default="order", description="order + ready -> order.ready")
     columns: tuple[str, ...] = Field(
-        default=(), description="further columns that messages and audiences need; captured with each change"
+        default=(),
+        max_length=45,  # a function of PostgreSQL takes 100 arguments, a column is two, and three are named above
+        description="further columns that messages and audiences need; captured with each change",
     )
     label_column: str | None = Field(
         default=None, description="what people call the row (an order number); default: the key, shortened"

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 
 class Priority(StrEnum):
@@ -33,6 +33,19 @@ INBOX = "inbox"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that also serves in SQL, metrics and templates: lower case, digits, underscores."""
+
+WATCH_NAME_LONGEST = 46
+"""``orderbell_NAME_insert`` is the name of a trigger, and PostgreSQL cuts names after 63 bytes."""
+
+
+def _fits_a_trigger(name: str) -> str:
+    if len(name) > WATCH_NAME_LONGEST:
+        raise ValueError(f"has {len(name)} characters; at most {WATCH_NAME_LONGEST}: triggers are named after it")
+    return name
+
+
+WatchName = Annotated[Name, AfterValidator(_fits_a_trigger)]
+"""The name of a watch, short enough for its triggers' names."""
 
 EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 """``prefix.what``, for example ``order.ready``."""

@@ -1,69 +1,115 @@
-"""The capture triggers of a watch, made from ``sql/capture.sql``."""
+"""The capture function and triggers of a watch, made from ``sql/capture.sql``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import LiteralString
 
-from psycopg import Connection
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from config.mapping import Watch
 from schema import locks
+from schema.inspection import Column, Table
 from schema.queries import statements
 
 
 @dataclass(frozen=True, slots=True)
-class Capture:
-    """The statements that make one watch's capture, and their text as it is compared."""
+class Triggers:
+    """The statements that put a watch's triggers on one table."""
 
-    function: Composed
-    insert_trigger: Composed
-    update_trigger: Composed
-    drop: Composed
-
-    def definition(self, connection: Connection[Any]) -> str:
-        """What is installed, as text: two captures are the same when this is."""
-        parts = (self.function, self.insert_trigger, self.update_trigger)
-        return "\n".join(part.as_string(connection) for part in parts)
+    insert: Composed
+    update: Composed
 
 
-def _pairs(alias: LiteralString, columns: Sequence[str]) -> Composed:
-    row = SQL(alias)
-    return SQL(", ").join(SQL("{}, {}.{}").format(Literal(c), row, Identifier(c)) for c in columns)
+def function_name(watch: str) -> str:
+    """The capture function of a watch, in the schema ``orderbell``."""
+    return f"capture_{watch}"
 
 
-def _row(alias: LiteralString, columns: Sequence[str], no_equality: Collection[str]) -> Composed:
-    row = SQL(alias)
-    return SQL(", ").join(
-        SQL("{}.{}::text" if c in no_equality else "{}.{}").format(row, Identifier(c)) for c in columns
-    )
+def trigger_names(watch: str) -> tuple[str, str]:
+    """The triggers of a watch on INSERT and on UPDATE, the same on every table: at most 63 bytes (``WatchName``)."""
+    return f"orderbell_{watch}_insert", f"orderbell_{watch}_update"
 
 
-def capture(watch: Watch, schema: str, table: str, no_equality: Collection[str] = ()) -> Capture:
-    """The capture of ``watch`` on the table ``schema.table`` (plain names, as the catalogue has them).
+def capture_function(watch: Watch, table: Table) -> Composed:
+    """The statement that makes the function; two captures are the same when its text is.
 
-    ``no_equality`` names columns whose type has no ``=`` (json, xml, point): they are compared as text.
+    Raises:
+        KeyError: the table has not every column of the watch.
     """
-    columns = watch.captured_columns
+    columns = [table.columns[name] for name in watch.captured_columns]
+    key = table.columns[watch.key]
     parts = {
-        "function": Identifier("orderbell", f"capture_{watch.name}"),
-        "insert_trigger": Identifier(f"orderbell_{watch.name}_insert"),
-        "update_trigger": Identifier(f"orderbell_{watch.name}_update"),
-        "table": Identifier(schema, table),
+        "function": Identifier("orderbell", function_name(watch.name)),
         "watch": Literal(watch.name),
         "key": Identifier(watch.key),
-        "new_pairs": _pairs("n", columns),
-        "old_pairs": _pairs("o", columns),
-        "new_row": SQL("ROW({})").format(_row("n", columns, no_equality)),
-        "old_row": SQL("ROW({})").format(_row("o", columns, no_equality)),
+        "key_text": _text("new", key),
+        "as_installed": _as_installed(columns),
         "gate_class": Literal(locks.CLASS),
         "gate_key": Literal(locks.GATE),
     }
+    for row in ("old", "new"):
+        parts |= {
+            f"{row}_row": _listed(_field(row, column) for column in columns),
+            f"{row}_pairs": _listed(SQL("{}, {}").format(Literal(c.name), _value(row, c)) for c in columns),
+        }
+    return SQL(statements("capture")["function"]).format(**parts)
+
+
+def revoke(watch: str) -> Composed:
+    """The statement that keeps the function to its owner."""
+    return SQL(statements("capture")["revoke"]).format(function=Identifier("orderbell", function_name(watch)))
+
+
+def triggers(watch: str, schema: str, table: str) -> Triggers:
+    """The triggers of ``watch`` on the table ``schema.table`` (plain names, as the catalogue has them)."""
+    insert, update = trigger_names(watch)
+    parts = {
+        "function": Identifier("orderbell", function_name(watch)),
+        "table": Identifier(schema, table),
+        "insert_trigger": Identifier(insert),
+        "update_trigger": Identifier(update),
+    }
     sql = statements("capture")
-    drop = SQL("DROP FUNCTION IF EXISTS {} CASCADE").format(parts["function"])
-    return Capture(
-        function=SQL(sql["function"]).format(**parts),
-        insert_trigger=SQL(sql["insert_trigger"]).format(**parts),
-        update_trigger=SQL(sql["update_trigger"]).format(**parts),
-        drop=drop,
+    return Triggers(SQL(sql["insert_trigger"]).format(**parts), SQL(sql["update_trigger"]).format(**parts))
+
+
+_ALIAS: dict[str, LiteralString] = {"old": "o", "new": "n"}
+
+
+def _listed(items: Iterable[Composable]) -> Composed:
+    return SQL(", ").join(items)
+
+
+def _field(row: str, column: Column) -> Composed:
+    return SQL("{}.{}").format(SQL(_ALIAS[row]), Identifier(column.name))
+
+
+def _text(row: str, column: Column) -> Composed:
+    """The column as text, by its type's output function and nothing else."""
+    return SQL("CASE WHEN {0} IS NULL THEN NULL ELSE concat({0}) END").format(_field(row, column))
+
+
+def _value(row: str, column: Column) -> Composed:
+    """The column as JSON should show it, where its type is the one that it had at install time."""
+    if column.built_in is not None:
+        return _field(row, column)
+    if column.read_as is not None:
+        return SQL("({})::{}").format(_text(row, column), Identifier("pg_catalog", column.read_as))
+    return _text(row, column)
+
+
+def _as_installed(columns: Iterable[Column]) -> Composable:
+    """Whether every column that is used as it is still has its built-in type: ALTER TABLE does not ask us.
+
+    An error where one has not, so that the rows are kept whole; ``concat`` keeps the planner from raising it at once.
+    """
+    tests = [
+        SQL("pg_typeof({}) = {}::regtype").format(_field("new", column), Literal(f'pg_catalog."{column.built_in}"'))
+        for column in columns
+        if column.built_in is not None
+    ]
+    if not tests:
+        return SQL("true")
+    return SQL("CASE WHEN {} THEN true ELSE concat('the types have changed')::boolean END").format(
+        SQL(" AND ").join(tests)
     )

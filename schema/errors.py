@@ -3,6 +3,7 @@
 ::
 
     SchemaError (RuntimeError)
+    ├── NotAllowed       this role may not use the schema
     ├── Refused          what install or uninstall will not do, each reason a line
     └── VersionMismatch  the database's schema is not the one this program knows
 """
@@ -18,6 +19,10 @@ class Refused(SchemaError):
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("\n".join(reasons))
         self.reasons = reasons
+
+
+class NotAllowed(SchemaError):
+    """The role that this program connects as has no rights on the schema; the message says which role has."""
 
 
 class VersionMismatch(SchemaError):

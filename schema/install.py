@@ -4,7 +4,6 @@ The application never waits: every lock on one of its tables is asked for with a
 asked for again later.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -15,24 +14,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import Connection
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL, Identifier
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from config import Settings
 from config.mapping import Watch
 from schema import locks
-from schema.capture import capture
-from schema.errors import Refused, VersionMismatch
-from schema.inspection import Table, problems_of_privilege, problems_of_watch
+from schema.errors import NotAllowed, Refused, VersionMismatch
+from schema.inspection import Table, prepares_transactions, problems_of_privilege, problems_of_watch
+from schema.patience import LOCK_TIMEOUT_MS, patiently, until_locked
+from schema.placement import installed_watches, place, remove, stands
 
-LOCK_TIMEOUT_MS = 200
-"""A writer of the application can be held up for this long, once per try."""
-
-PATIENCE_SECONDS = 60.0
-"""How long a lock is asked for again before giving up."""
+SILENT = (
+    "max_prepared_transactions is not 0, and PREPARE TRANSACTION fails after a NOTIFY:"
+    " the triggers do not ring, the daemon looks for changes by itself"
+)
+"""What ``install`` and ``check`` say where transactions can be prepared."""
 
 Say = Callable[[str], None]
 
@@ -50,6 +50,8 @@ def install(settings: Settings, say: Say = lambda _: None) -> list[str]:
         for line in _place_triggers(connection, settings, tables):
             say(line)
             done.append(line)
+        if done and prepares_transactions(connection):
+            say(SILENT)
         return done
 
 
@@ -57,12 +59,13 @@ def uninstall(settings: Settings, say: Say = lambda _: None) -> list[str]:
     """Remove every trigger and the schema; the application's own schema is as it was. Returns what was removed."""
     with _connect(settings) as connection, _alone(connection):
         done: list[str] = []
-        for schema, table, function in _installed_functions(connection):
-            _patiently(connection, lambda f=function: _drop_function(connection, f))  # type: ignore[misc]
-            done.append(f"removed the triggers from {schema}.{table}")
-            say(done[-1])
+        for watch in installed_watches(connection):
+            where = remove(connection, watch)
+            if where is not None:
+                done.append(f"removed the triggers from {where}")
+                say(done[-1])
         if _schema_exists(connection):
-            _patiently(connection, lambda: connection.execute("DROP SCHEMA orderbell CASCADE"))
+            patiently(connection, lambda: connection.execute("DROP SCHEMA orderbell CASCADE"))
             done.append("dropped the schema orderbell with all it held")
             say(done[-1])
         return done
@@ -77,11 +80,20 @@ def expected_version() -> str:
 
 
 def check_version(connection: Connection[Any]) -> None:
-    """Raise :class:`VersionMismatch` unless the database's schema is the one this program knows."""
+    """See that the database's schema is the one this program knows.
+
+    Raises:
+        NotAllowed: this role may not look.
+        VersionMismatch: it is another, or there is none.
+    """
     if not _schema_exists(connection):
         raise VersionMismatch("Orderbell is not installed in this database: run `orderbell install`")
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT version_num FROM orderbell.schema_version").fetchone()
+    try:
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute("SELECT FROM orderbell.watch LIMIT 0")
+            row = cursor.execute("SELECT version_num FROM orderbell.schema_version").fetchone()
+    except InsufficientPrivilege:
+        raise NotAllowed(_not_ours(connection)) from None
     found, expected = (row[0] if row else "none"), expected_version()
     if found != expected:
         raise VersionMismatch(
@@ -90,12 +102,14 @@ def check_version(connection: Connection[Any]) -> None:
 
 
 def stale_watches(connection: Connection[Any], settings: Settings) -> list[str]:
-    """Names of the watches whose triggers are missing or not what ``settings`` ask for; `install` mends it."""
+    """Names of the watches whose triggers are not what ``settings`` ask for, on the table or a partition of it;
+    `install` mends it.
+    """
     installed = _installed_definitions(connection)
     stale = []
     for index, watch in enumerate(settings.watch):
         table, problems = problems_of_watch(connection, watch, f"watch[{index}]")
-        if table is None or problems or not _stands(connection, watch, table, installed):
+        if table is None or problems or not stands(connection, watch, table, installed.get(watch.name)):
             stale.append(watch.name)
     return stale
 
@@ -128,26 +142,52 @@ def _checked_tables(connection: Connection[Any], settings: Settings) -> list[tup
         table, problems = problems_of_watch(connection, watch, path)
         reasons += problems
         if table is not None and not problems:
-            reasons += problems_of_privilege(connection, watch, table, path)
+            reasons += problems_of_privilege(connection, table, path)
             tables.append((watch, table))
-    if not _schema_exists(connection):
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            row = cursor.execute(
-                "SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()"
-            ).fetchone()
-        if row is not None and not row[0]:
-            reasons.append(
-                f'role "{row[1]}" may not create the schema orderbell:'
-                f' GRANT CREATE ON DATABASE "{row[2]}" TO "{row[1]}"'
-            )
+    reasons += _problems_of_schema(connection)
     if reasons:
         raise Refused(reasons)
     return tables
 
 
-def _schema_exists(connection: Connection[Any]) -> bool:
+def _problems_of_schema(connection: Connection[Any]) -> list[str]:
+    """What keeps this role from making the schema, or from changing the one that is there."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute("SELECT to_regclass('orderbell.schema_version')").fetchone() != (None,)
+        row = cursor.execute(
+            "SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database(),"
+            " (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'orderbell')"
+        ).fetchone()
+    match row:
+        case (_, _, _, False):
+            return [_not_ours(connection)]
+        case (False, role, database, None):
+            return [
+                f'role "{role}" may not create the schema orderbell: GRANT CREATE ON DATABASE "{database}" TO "{role}"'
+            ]
+        case _:
+            return []
+
+
+def _schema_exists(connection: Connection[Any]) -> bool:
+    # By the catalogue, which everybody may read: to_regclass asks for USAGE on the schema.
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'orderbell' AND c.relname = 'schema_version')"
+        ).fetchone()
+    return row == (True,)
+
+
+def _not_ours(connection: Connection[Any]) -> str:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(
+            "SELECT current_user, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'orderbell'"
+        ).fetchone()
+    role, owner = row or ("?", "?")
+    return (
+        f'role "{role}" may not use the schema orderbell, which belongs to "{owner}":'
+        f' connect as that role, or GRANT "{owner}" TO "{role}"'
+    )
 
 
 def _alembic() -> Config:
@@ -174,12 +214,7 @@ def _migrate(connection: Connection[Any], settings: Settings) -> list[str]:
     url = settings.database.url.get_secret_value()
     engine = create_engine("postgresql+psycopg://", poolclass=NullPool, creator=lambda: psycopg.connect(url))
     try:
-        with engine.begin() as own:
-            own.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
-            own.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS orderbell")
-            config = _alembic()
-            config.attributes["connection"] = own
-            command.upgrade(config, "head")
+        until_locked(lambda: _upgrade(engine))
     finally:
         engine.dispose()
     if before is None:
@@ -187,41 +222,32 @@ def _migrate(connection: Connection[Any], settings: Settings) -> list[str]:
     return [f"migrated the schema orderbell from version {before} to {after}"]
 
 
+def _upgrade(engine: Engine) -> None:
+    try:
+        with engine.begin() as own:
+            own.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
+            own.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS orderbell")
+            config = _alembic()
+            config.attributes["connection"] = own
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        # SQLAlchemy hides what the database said; whoever reads our tables is waited for as an application's writer is.
+        if isinstance(error.orig, LockNotAvailable):
+            raise error.orig from error
+        raise
+
+
 def _place_triggers(
     connection: Connection[Any], settings: Settings, tables: list[tuple[Watch, Table]]
 ) -> Iterator[str]:
-    installed = _installed_definitions(connection)
     wanted = {watch.name for watch in settings.watch}
-    for name in sorted(set(installed) - wanted):
-        _patiently(connection, lambda n=name: _remove(connection, n))  # type: ignore[misc]
-        yield f"removed the triggers of the watch {name}, which is no longer configured"
+    for name in installed_watches(connection):
+        if name not in wanted:
+            remove(connection, name)
+            yield f"removed the triggers of the watch {name}, which is no longer configured"
+    installed = _installed_definitions(connection)
     for watch, table in tables:
-        if _stands(connection, watch, table, installed):
-            continue
-        _patiently(connection, lambda w=watch, t=table: _place(connection, w, t))  # type: ignore[misc]
-        verb = "replaced" if watch.name in installed else "put"
-        yield f"{verb} the triggers of the watch {watch.name} on {table.schema}.{table.name}"
-
-
-def _place(connection: Connection[Any], watch: Watch, table: Table) -> None:
-    made = capture(watch, table.schema, table.name, table.no_equality)
-    for statement in (made.drop, made.function, made.insert_trigger, made.update_trigger):
-        connection.execute(statement)
-    connection.execute(
-        "INSERT INTO orderbell.watch (name, table_name, definition) VALUES (%s, %s, %s)"
-        " ON CONFLICT (name) DO UPDATE"
-        " SET table_name = excluded.table_name, definition = excluded.definition, installed_at = now()",
-        (watch.name, f"{table.schema}.{table.name}", made.definition(connection)),
-    )
-
-
-def _remove(connection: Connection[Any], name: str) -> None:
-    _drop_function(connection, f"capture_{name}")
-    connection.execute("DELETE FROM orderbell.watch WHERE name = %s", (name,))
-
-
-def _drop_function(connection: Connection[Any], function: str) -> None:
-    connection.execute(SQL("DROP FUNCTION IF EXISTS {} CASCADE").format(Identifier("orderbell", function)))
+        yield from place(connection, watch, table, installed.get(watch.name))
 
 
 def _installed_definitions(connection: Connection[Any]) -> dict[str, str]:
@@ -229,45 +255,3 @@ def _installed_definitions(connection: Connection[Any]) -> dict[str, str]:
         return {}
     with connection.cursor(row_factory=tuple_row) as cursor:
         return dict(cursor.execute("SELECT name, definition FROM orderbell.watch").fetchall())
-
-
-def _installed_functions(connection: Connection[Any]) -> list[tuple[str, str, str]]:
-    """(schema, table, function) of every table that carries a trigger of ours."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(
-            "SELECT DISTINCT tn.nspname, c.relname, p.proname FROM pg_trigger t"
-            " JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace"
-            " JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace tn ON tn.oid = c.relnamespace"
-            " WHERE pn.nspname = 'orderbell' AND NOT t.tgisinternal AND t.tgparentid = 0 ORDER BY 1, 2"
-        ).fetchall()
-
-
-def _stands(connection: Connection[Any], watch: Watch, table: Table, installed: dict[str, str]) -> bool:
-    """Whether both triggers are on the table, enabled, and made from the definition that is wanted now."""
-    made = capture(watch, table.schema, table.name, table.no_equality)
-    if installed.get(watch.name) != made.definition(connection):
-        return False
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(
-            "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
-            " JOIN pg_namespace n ON n.oid = p.pronamespace"
-            " WHERE t.tgrelid = %s AND n.nspname = 'orderbell' AND p.proname = %s AND t.tgenabled <> 'D'",
-            (table.oid, f"capture_{watch.name}"),
-        ).fetchone()
-    return row == (2,)
-
-
-def _patiently(connection: Connection[Any], step: Callable[[], object]) -> None:
-    """Run ``step`` in a transaction that never keeps a lock's queue waiting for long; again until it got its lock."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            with connection.transaction():
-                connection.execute(SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS))
-                step()
-        except LockNotAvailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LOCK_TIMEOUT_MS / 1000)
-        else:
-            return

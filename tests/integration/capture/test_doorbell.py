@@ -188,3 +188,92 @@ async def test_each_connection_that_ends_while_it_sleeps_is_an_error_at_once(
         )
     with pytest.raises(psycopg.OperationalError):
         await asyncio.wait_for(asyncio.shield(task), 5)
+
+
+async def wakes(shop: str, drained: Drained) -> None:
+    """Somebody rings, so that the daemon is awake for its linger and writers are silent."""
+    before = len(drained.keys)
+    async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as writer:
+        await writer.execute("INSERT INTO orders (status) VALUES ('wakes it')")
+    await drained.until(lambda: len(drained.keys) > before)
+
+
+async def is_waiting_for_the_gate(shop: str) -> None:
+    async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as look, asyncio.timeout(10):
+        while True:
+            cursor = await look.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = 'ExclusiveLock'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            if await cursor.fetchone() == (1,):
+                return
+            await asyncio.sleep(0.01)
+
+
+class TestWhatOnlyOneDrainCanFind:
+    """Each of the two looks around the gate is needed by itself."""
+
+    @pytest.fixture
+    def doorbell(self, shop: str) -> Doorbell:
+        """Awake long enough for writers to be silent."""
+        settings = Capture(safety_poll_seconds=0, linger_seconds=0.5)
+        return Doorbell(Connections(Database.model_validate({"url": shop})).open, settings)
+
+    async def test_a_silent_commit_just_before_the_gate_is_taken_is_found_by_the_drain_after_it(
+        self, shop: str, ringing: tuple[Doorbell, Drained], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        doorbell, drained = ringing
+
+        async def no_look_while_it_waits(waiting: asyncio.Future[object], _: float) -> None:
+            await asyncio.wait([waiting])
+
+        monkeypatch.setattr(doorbell, "_first_of", no_look_while_it_waits)
+        await asleep(doorbell)
+        await wakes(shop, drained)
+        async with await psycopg.AsyncConnection.connect(shop) as silent:
+            await silent.execute("INSERT INTO orders (status) VALUES ('silent')")
+            await is_waiting_for_the_gate(shop)
+            await silent.commit()
+        await drained.until(lambda: len(drained.keys) == 2)
+
+    async def test_a_silent_commit_is_found_while_another_silent_writer_keeps_the_gate(
+        self, shop: str, ringing: tuple[Doorbell, Drained]
+    ) -> None:
+        doorbell, drained = ringing
+        await asleep(doorbell)
+        await wakes(shop, drained)
+        async with (
+            await psycopg.AsyncConnection.connect(shop) as idle,
+            await psycopg.AsyncConnection.connect(shop) as silent,
+        ):
+            await idle.execute("INSERT INTO orders (status) VALUES ('stays open')")
+            await silent.execute("INSERT INTO orders (status) VALUES ('silent')")
+            await is_waiting_for_the_gate(shop)
+            await silent.commit()
+            await drained.until(lambda: len(drained.keys) == 2)
+            await idle.rollback()
+
+    async def test_an_open_transaction_does_not_make_every_commit_ring(
+        self, shop: str, ringing: tuple[Doorbell, Drained]
+    ) -> None:
+        """While the daemon waited for the gate, each commit would be a NOTIFY: so it goes back to being awake."""
+        doorbell, drained = ringing
+        await asleep(doorbell)
+        await wakes(shop, drained)
+        rings = 0
+        async with (
+            await psycopg.AsyncConnection.connect(shop) as idle,
+            await psycopg.AsyncConnection.connect(shop, autocommit=True) as writer,
+            await psycopg.AsyncConnection.connect(shop, autocommit=True) as ear,
+        ):
+            await idle.execute("INSERT INTO orders (status) VALUES ('stays open')")
+            await is_waiting_for_the_gate(shop)
+            await ear.execute("LISTEN orderbell")
+            for _ in range(200):
+                await writer.execute("INSERT INTO orders (status) VALUES ('pending')")
+            await drained.until(lambda: len(drained.keys) == 201)
+            async for _ in ear.notifies(timeout=0.1):
+                rings += 1
+            await idle.rollback()
+        assert rings <= 20
+        await asleep(doorbell)

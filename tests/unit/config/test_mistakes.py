@@ -60,8 +60,18 @@ Lines = Callable[..., list[str]]
         ),
         ("[[email.provider]]\nusername = 'u'", "email.provider[0]: username and password go together"),
         (
-            "[[email.provider]]\n[[email.provider]]",
-            "email.provider: takes 1 at most, has 2",
+            "[[email.provider]]\n[[email.provider]]\nname = 'b'",
+            "email.provider: there are 2: give each [[email.provider]] a name of its own",
+        ),
+        (
+            "[[email.provider]]\nname = 'a'\n[[email.provider]]\nname = 'a'",
+            'email.provider: two are called "a": give each [[email.provider]] a name of its own',
+        ),
+        ("[[email.provider]]\nname = ''", "email.provider[0].name: must not be empty"),
+        ("[[email.provider]]\nburst = 0", "email.provider[0].burst: must be at least 1, not 0"),
+        (
+            "[[email.provider]]\nrate_per_second = -1",
+            "email.provider[0].rate_per_second: must be at least 0, not -1",
         ),
         ("[people]\nquery = 'SELECT 1'", "people.query: the query must use :ids, and no other parameter: "),
         ("[audience.x]", "audience.x: needs a column of the watched row that holds a user id, or a query"),
@@ -81,6 +91,20 @@ def test_an_sms_provider_needs_its_account_and_its_token(lines: Lines) -> None:
     assert lines('[[sms.provider]]\nfrom_number = "+12125550123"\naccount_sid = ""') == [
         "sms.provider[0].account_sid: must not be empty",
         "sms.provider[0].auth_token: is missing",
+    ]
+
+
+def account(name: str) -> str:
+    return f"[[sms.provider]]\nname = '{name}'\naccount_sid = 'AC1'\nauth_token = 't'\nfrom_number = '+1'\n"
+
+
+def test_several_providers_keep_their_order(read: Load) -> None:
+    assert [provider.name for provider in read(account("b") + account("a")).sms.provider] == ["b", "a"]
+
+
+def test_two_providers_of_one_name_are_a_mistake(lines: Lines) -> None:
+    assert lines(account("a") + account("a")) == [
+        'sms.provider: two are called "a": give each [[sms.provider]] a name of its own'
     ]
 
 
@@ -154,6 +178,15 @@ def test_a_sound_configuration_loads(read: Load, sound: str) -> None:
 def test_two_watches_of_one_name_are_a_mistake(lines: Lines, sound: str) -> None:
     assert lines(sound + '[[watch]]\ntable = "b"\ncolumns = ["customer_id"]') == [
         'watch[1].name: watch[0] has the name "orders" already'
+    ]
+
+
+def test_a_watchs_name_leaves_room_for_its_triggers(read: Load, lines: Lines, sound: str) -> None:
+    """PostgreSQL would cut both triggers' names to the same 63 bytes."""
+    longest = "w" * 46
+    assert read(sound.replace("[[watch]]", f'[[watch]]\nname = "{longest}"')).watch[0].name == longest
+    assert lines(sound.replace("[[watch]]", f'[[watch]]\nname = "{longest}w"')) == [
+        "watch[0].name: has 47 characters; at most 46: triggers are named after it"
     ]
 
 
