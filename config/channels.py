@@ -9,11 +9,30 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from config.addresses import problem_of_domain, problem_of_mailbox
 from config.mapping import Section
 
+NAME = "names the provider in metrics and attempts; needed where there is more than one"
+RATE = "messages in a second that one daemon sends through it at most, the rest through the next; 0: no limit"
+BURST = "messages at once after a rest, within rate_per_second"
+
+
+def _unlike_names(channel: str, providers: "tuple[EmailProvider | SmsProvider, ...]") -> None:
+    """Attempts and metrics tell providers apart by their names, so two must not have the same.
+
+    Raises:
+        ValueError: two have, or one of several has none.
+    """
+    names: set[str] = set()
+    for provider in providers:
+        if len(providers) > 1 and "name" not in provider.model_fields_set:
+            raise ValueError(f"there are {len(providers)}: give each [[{channel}.provider]] a name of its own")
+        if provider.name in names:
+            raise ValueError(f'two are called "{provider.name}": give each [[{channel}.provider]] a name of its own')
+        names.add(provider.name)
+
 
 class EmailProvider(Section):
-    """One SMTP server."""
+    """One SMTP server. Where there are several, the first is used, and the next where it cannot be."""
 
-    name: str = Field(default="smtp", description="names the provider in metrics and attempts")
+    name: str = Field(default="smtp", min_length=1, description=NAME)
     host: str = Field(default="localhost", description="of the SMTP server")
     port: int = Field(default=587, ge=1, le=65535, description="587 for starttls, 465 for tls")
     security: Literal["starttls", "tls", "none"] = Field(
@@ -26,6 +45,8 @@ class EmailProvider(Section):
     connections: int = Field(default=4, ge=1, le=100, description="pooled connections at most")
     messages_per_connection: int = Field(default=100, ge=1, description="then the connection is made anew")
     idle_seconds: float = Field(default=30.0, gt=0, description="an unused connection is closed after this")
+    rate_per_second: float = Field(default=0.0, ge=0, le=100_000, description=RATE)
+    burst: int = Field(default=1, ge=1, le=100_000, description=BURST)
 
     @model_validator(mode="after")
     def _user_and_password(self) -> Self:
@@ -46,7 +67,13 @@ class Email(Section):
     accent: str = Field(default="#4f46e5", pattern=r"^#[0-9a-fA-F]{6}$", description="the button's colour")
     footer: str = Field(default="", description="the line under each mail: an address, why one gets it")
     concurrency: int = Field(default=16, ge=1, description="messages in flight at most")
-    provider: tuple[EmailProvider, ...] = Field(default=(), max_length=1, description="none: no e-mail")
+    provider: tuple[EmailProvider, ...] = Field(default=(), description="in the order of preference; none: no e-mail")
+
+    @field_validator("provider")
+    @classmethod
+    def _unlike_names(cls, providers: tuple[EmailProvider, ...]) -> tuple[EmailProvider, ...]:
+        _unlike_names("email", providers)
+        return providers
 
     @field_validator("sender", "reply_to", "brand", "footer")
     @classmethod
@@ -73,9 +100,12 @@ class Email(Section):
 
 
 class SmsProvider(Section):
-    """An account at Twilio, or at anything that speaks its Messages API."""
+    """An account at Twilio, or at anything that speaks its Messages API.
 
-    name: str = Field(default="twilio", description="names the provider in metrics and attempts")
+    Where there are several, the first is used, and the next where it cannot be.
+    """
+
+    name: str = Field(default="twilio", min_length=1, description=NAME)
     account_sid: str = Field(min_length=1, description="AC and 32 digits, from Twilio's console")
     auth_token: SecretStr = Field(min_length=1, description="its secret; from the environment or a secret file")
     messaging_service_sid: str | None = Field(default=None, description="MG and 32 digits; or from_number")
@@ -90,6 +120,8 @@ class SmsProvider(Section):
         le=36_000,
         description="Twilio drops what it cannot send within this (ValidityPeriod)",
     )
+    rate_per_second: float = Field(default=0.0, ge=0, le=100_000, description=RATE)
+    burst: int = Field(default=1, ge=1, le=100_000, description=BURST)
 
     @field_validator("base_url")
     @classmethod
@@ -128,7 +160,13 @@ class Sms(Section):
         description="ISO 3166 region of numbers that carry no country code",
     )
     concurrency: int = Field(default=16, ge=1, description="requests in flight at most")
-    provider: tuple[SmsProvider, ...] = Field(default=(), max_length=1, description="none: no SMS")
+    provider: tuple[SmsProvider, ...] = Field(default=(), description="in the order of preference; none: no SMS")
+
+    @field_validator("provider")
+    @classmethod
+    def _unlike_names(cls, providers: tuple[SmsProvider, ...]) -> tuple[SmsProvider, ...]:
+        _unlike_names("sms", providers)
+        return providers
 
 
 class WebPush(Section):

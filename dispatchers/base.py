@@ -5,8 +5,9 @@ that bounced is decided once, in ``daemon.delivery``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
 
 from config import Settings
@@ -50,6 +51,43 @@ class Delivery:
     created_at: datetime
     expires_at: datetime
     """Not to be sent after this."""
+    uncertain: bool = False
+    """An earlier attempt may have been sent without our knowing: a dispatcher that is not ``repeatable`` asks its
+    provider before it sends again."""
+
+
+class Fault(Enum):
+    """Whose doing it is that a delivery was not sent: decides whether another provider is asked."""
+
+    RECIPIENT = auto()
+    """This recipient, this message, this moment: no other provider would do better."""
+    ROUTE = auto()
+    """This provider cannot bring this message to this recipient; another may. It is well otherwise."""
+    PROVIDER = auto()
+    """The provider or the way to it is in trouble, and the next message will be too."""
+    LIMIT = auto()
+    """The provider was asked too often, and wants a pause."""
+    SETTINGS = auto()
+    """A login, an account, a certificate: nothing passes this provider until somebody has put it right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One provider asked once; within one attempt several may be asked, one after the other."""
+
+    provider: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    """``sent``, ``retry``, ``rejected`` or ``unknown``."""
+    code: str = ""
+    detail: str = ""
+    """The error, in a line without addresses; empty where there was none."""
+
+
+# ``code``, ``tries`` and ``fault`` tell how an outcome came about; two outcomes are equal when they mean the same.
+# ``code`` is what the provider answered: ``550 5.1.1``, ``21610``, ``410``; empty where no answer came.
+# ``tries`` is empty where no provider was asked: nothing was sent then, and the attempt has cost nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +96,8 @@ class Sent:
 
     provider_id: str | None = None
     provider: str = ""
+    code: str = field(default="", compare=False)
+    tries: tuple[Try, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +107,9 @@ class Retry:
     error: str
     after: float | None = None
     provider: str = ""
+    code: str = field(default="", compare=False)
+    tries: tuple[Try, ...] = field(default=(), compare=False)
+    fault: Fault = field(default=Fault.PROVIDER, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +119,9 @@ class Rejected:
     error: str
     suppress_address: bool = False
     provider: str = ""
+    code: str = field(default="", compare=False)
+    tries: tuple[Try, ...] = field(default=(), compare=False)
+    fault: Fault = field(default=Fault.RECIPIENT, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +130,8 @@ class Unknown:
 
     error: str
     provider: str = ""
+    code: str = field(default="", compare=False)
+    tries: tuple[Try, ...] = field(default=(), compare=False)
 
 
 Outcome = Sent | Retry | Rejected | Unknown
@@ -102,8 +150,8 @@ class Dispatcher(Protocol):
     batch_size: int
     """Deliveries per call at most: 1 where each is a request of its own."""
     repeatable: bool
-    """Whether people see a delivery once though it is sent twice (a Message-ID, a Topic): then what may or may not
-    have been sent is sent again."""
+    """Whether people see a delivery once though it is sent twice (a Message-ID, a Topic). Where they would not, an
+    ``uncertain`` delivery is looked up at the provider before anything is sent again."""
 
     async def start(self) -> None:
         """Open what is kept open. A provider that is down is not an error here: sends will say so."""
@@ -112,7 +160,7 @@ class Dispatcher(Protocol):
         """Close everything. Called once, after the last ``send`` returned."""
 
     async def ping(self) -> None:
-        """Raise :class:`Unusable` when the provider cannot be used; sends nothing to anyone."""
+        """Raise :class:`Unusable` when a provider cannot be used; sends nothing to anyone."""
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """One outcome per delivery, in the same order.

@@ -15,4 +15,4 @@ def create(settings: Settings) -> Dispatcher | None:
     """
     if not settings.email.provider:
         return None
-    return EmailDispatcher(settings.email, settings.email.provider[0])
+    return EmailDispatcher(settings.email)

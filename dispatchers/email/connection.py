@@ -11,7 +11,7 @@ from aiosmtplib.protocol import SMTPProtocol
 from config.channels import EmailProvider
 from dispatchers.email.address import Mailbox
 from dispatchers.email.message import Envelope
-from dispatchers.email.outcome import Broken, Reply, Stage, is_closing
+from dispatchers.email.reply import Broken, Reply, Stage, is_closing
 
 PROBE_SECONDS: Final = 5.0
 """A kept connection that does not answer a RSET or NOOP within this is dead."""

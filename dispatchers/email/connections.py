@@ -10,7 +10,7 @@ from typing import Final
 
 from config.channels import EmailProvider
 from dispatchers.email.connection import Connection
-from dispatchers.email.outcome import Broken, Stage
+from dispatchers.email.reply import Broken, Misconfigured, Stage
 
 PROBE_AFTER_SECONDS: Final = 5.0
 """After this long a rest a connection is asked whether it lives: routers forget idle ones without a word."""
@@ -74,7 +74,7 @@ class Connections:
             try:
                 self._tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._provider.ca_file)
             except OSError as error:  # missing, or no PEM: the mail waits until that is put right
-                raise Broken(Stage.CONNECT) from OSError(f"ca_file {self._provider.ca_file}: {error}")
+                raise Broken(Stage.CONNECT) from Misconfigured(f"ca_file {self._provider.ca_file}: {error}")
         return await Connection.open(self._provider, self._tls, self._local_hostname)
 
     def give_back(self, connection: Connection) -> None:

@@ -15,6 +15,9 @@ from twilio.rest import Client
 from config.channels import SmsProvider
 from dispatchers.http import Answer, NoAnswer, exchange, open_session, retry_after
 
+LOOK_UP_AT_MOST = 50
+"""Messages to one number that are looked through; Twilio lists the newest first."""
+
 READ_BYTES = 262_144
 """A message resource has about 1 KiB, a page of a thousand stays far below what would hurt."""
 
@@ -139,6 +142,16 @@ class TwilioClient:
         if not message.sid:
             raise NoAnswer("an answer without a message SID")
         return str(message.sid)
+
+    async def find_message(self, to: str, text: str, since: datetime) -> tuple[str, str, int | None] | None:
+        """SID, status and error code of the newest message with this text to this number that was made since then.
+
+        By the time of its making and not of its sending, which a message that waits does not have yet.
+        """
+        for message in await self._client.messages.list_async(to=to, limit=LOOK_UP_AT_MOST):
+            if message.body == text and message.date_created is not None and message.date_created >= since:
+                return str(message.sid), str(message.status), message.error_code
+        return None
 
     async def fetch_account(self) -> str:
         """The account's status: ``active``, ``suspended`` or ``closed``."""

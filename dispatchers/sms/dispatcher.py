@@ -1,97 +1,86 @@
-"""Texts deliveries through Twilio."""
+"""The SMS channel."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from http import HTTPStatus
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from config.channels import Sms, SmsProvider
-from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown, Unusable
-from dispatchers.http import HttpFailure, NoAnswer, NotSent
-from dispatchers.sms.client import Refused, TwilioClient
+from config.channels import Sms
+from dispatchers.base import Delivery, Outcome, Rejected, Retry
+from dispatchers.failover import Clock, Failover, Provider, ping_all
+from dispatchers.gate import Gate
 from dispatchers.sms.number import NotANumber, to_e164
-from dispatchers.sms.outcome import explain, outcome_of
+from dispatchers.sms.sender import CannotSay, Text, TwilioSender
 
+CLOCKS_APART = timedelta(seconds=5)
+"""The database's clock and Twilio's, at most; Twilio's times are whole seconds."""
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    to: str
-    text: str
-    validity_seconds: int
+LOOK_UP_AGAIN_SECONDS = 10.0
 
 
 class SmsDispatcher:
-    """One request per delivery over one pooled session. Neither numbers nor texts reach a log or an error."""
+    """Texts each delivery in one request, through the first of its providers that takes it."""
 
     channel = "sms"
     batch_size = 1
     repeatable = False
     """Twilio has no idempotency key for messages: sent twice is two texts."""
 
-    def __init__(self, settings: Sms, provider: SmsProvider, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, settings: Sms, clock: Clock | None = None) -> None:
         self.concurrency = settings.concurrency
         self._default_region = settings.default_region
-        self._provider = provider
-        self._clock = clock
-        self._client = TwilioClient(provider, settings.concurrency, clock)
+        self._clock = clock or Clock()
+        self._first = settings.provider[0].name
+        self._senders = [TwilioSender(each, settings.concurrency, self._clock) for each in settings.provider]
+        self._failover: Failover[Text] = Failover(
+            self.channel,
+            [
+                Provider(given.name, sender.send, Gate(rate_per_second=given.rate_per_second, burst=given.burst))
+                for given, sender in zip(settings.provider, self._senders, strict=True)
+            ],
+            self._clock,
+        )
 
     async def start(self) -> None:
-        await self._client.open()
+        for sender in self._senders:
+            await sender.start()
 
     async def stop(self) -> None:
-        await self._client.close()
+        await asyncio.gather(*(sender.stop() for sender in self._senders))
 
     async def ping(self) -> None:
-        """Raise Unusable unless Twilio knows the account and it is active."""
-        if not self._provider.account_sid or not self._provider.auth_token.get_secret_value():
-            raise Unusable(f"{self._provider.name}: set account_sid and auth_token of [[sms.provider]]")
-        try:
-            status = await self._client.fetch_account()
-        except Refused as refused:
-            if refused.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-                raise Unusable(
-                    f"{self._provider.name}: HTTP {refused.status}: check account_sid, auth_token "
-                    "and base_url of [[sms.provider]]"
-                ) from None
-            raise Unusable(f"{self._provider.name}: {explain(refused.status, refused.code)}") from None
-        except HttpFailure as failure:
-            raise Unusable(f"{self._provider.name}: no answer from {self._client.host}: {failure}") from None
-        if status != "active":
-            raise Unusable(f"{self._provider.name}: the account is {status}: see the Twilio console")
+        """Raise Unusable unless each account is known and active."""
+        await ping_all(sender.ping() for sender in self._senders)
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await self._send(delivery) for delivery in batch]
 
     async def _send(self, delivery: Delivery) -> Outcome:
-        name = self._provider.name
-        draft = self._draft(delivery)
-        if isinstance(draft, Rejected):
-            return replace(draft, provider=name)
-        try:
-            sid = await self._client.create_message(draft.to, draft.text, draft.validity_seconds)
-        except Refused as refused:
-            return replace(outcome_of(refused.status, refused.code, refused.after), provider=name)
-        except NotSent as failure:
-            return Retry(error=str(failure), provider=name)
-        except NoAnswer as failure:
-            return Unknown(error=str(failure), provider=name)
-        return Sent(provider_id=sid, provider=name)
+        text = self._read(delivery)
+        if isinstance(text, Rejected):
+            return text
+        if delivery.uncertain:
+            try:
+                found = await self._find(text, delivery.created_at - CLOCKS_APART)
+            except CannotSay as failure:
+                return Retry(error=str(failure), after=LOOK_UP_AGAIN_SECONDS, provider=self._first)
+            if found is not None:
+                return found
+        return await self._failover.send(text)
 
-    def _draft(self, delivery: Delivery) -> _Draft | Rejected:
-        """What to ask of Twilio, or why it need not be asked."""
+    async def _find(self, text: Text, since: datetime) -> Outcome | None:
+        """What became of a text that may have been sent, through any of the accounts. Raises CannotSay."""
+        for sender in self._senders:
+            found = await sender.find(text, since)
+            if found is not None:
+                return replace(found, provider=sender.name)
+        return None
+
+    def _read(self, delivery: Delivery) -> Text | Rejected:
+        """What to ask of a provider, or why none need be asked."""
         number = to_e164(delivery.address, self._default_region)
-        remaining_seconds = (delivery.expires_at - self._clock()).total_seconds()
         if not delivery.text.strip():
-            return Rejected(error="the text is empty")
+            return Rejected(error="the text is empty", provider=self._first)
         if isinstance(number, NotANumber):
-            return Rejected(error=number.reason, suppress_address=True)
-        if remaining_seconds <= 0:
-            return Rejected(error="expired before it could be sent")
-        # Twilio takes 1 to 36,000 whole seconds; the setting is within that already.
-        validity_seconds = min(self._provider.validity_seconds, max(1, math.floor(remaining_seconds)))
-        return _Draft(number, delivery.text, validity_seconds)
+            return Rejected(error=number.reason, suppress_address=True, provider=self._first)
+        return Text(number, delivery.text, delivery.expires_at)

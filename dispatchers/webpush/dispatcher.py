@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -11,9 +10,11 @@ from aiohttp.abc import AbstractResolver
 from config.channels import WebPush
 from config.names import Priority
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Unknown, Unusable
+from dispatchers.failover import Clock
 from dispatchers.http import NoAnswer, NotSent, exchange, open_session, retry_after
 from dispatchers.webpush import subscription
 from dispatchers.webpush.endpoint import NotPublic, PublicResolver
+from dispatchers.webpush.origins import Origins
 from dispatchers.webpush.outcome import outcome_of, token_was_refused
 from dispatchers.webpush.payload import payload, topic
 from dispatchers.webpush.subscription import BadSubscription, Subscription
@@ -22,6 +23,9 @@ from dispatchers.webpush.vapid import BadKey, Signer
 PROVIDER = "webpush"
 """One label for all: push services are named by browsers, so their names are as many as anybody likes."""
 
+LEAST_TTL_SECONDS = 60
+"""Where clocks differ: with 0, a push service would drop it for a device that is asleep."""
+
 READ_BYTES = 4096
 """Enough of an answer to tell why; who answers is not to be trusted with our memory."""
 
@@ -29,12 +33,20 @@ URGENCY = {Priority.LOW: "low", Priority.NORMAL: "normal", Priority.HIGH: "high"
 """RFC 8030, 5.3 knows nothing above high."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class _Push:
+    delivery: Delivery
+    target: Subscription
+    authorization: str
+    ttl_seconds: int
 
 
 class WebPushDispatcher:
-    """One request per delivery over one pooled session; each payload is encrypted for its device."""
+    """One request per delivery over one pooled session; each payload is encrypted for its device.
+
+    There is no other provider to fail over to: a subscription is at home with one push service. So each service has a
+    breaker of its own, and one that is down stops no other.
+    """
 
     channel = "webpush"
     batch_size = 1
@@ -45,17 +57,18 @@ class WebPushDispatcher:
         self,
         settings: WebPush,
         *,
-        clock: Callable[[], datetime] = _now,
+        clock: Clock | None = None,
         resolver: Callable[[], AbstractResolver] = aiohttp.DefaultResolver,
     ) -> None:
         """``resolver`` is made in the loop; its answers are filtered, unless private ones are allowed."""
         self.concurrency = settings.concurrency
         self._settings = settings
-        self._clock = clock
+        self._clock = clock or Clock()
+        self._origins: Origins[_Push] = Origins(self.channel, PROVIDER, self._push, self._clock)
         self._resolver = resolver
         secret = settings.vapid_private_key
         self._signer = Signer(
-            secret.get_secret_value() if secret else "", settings.vapid_subject, lambda: clock().timestamp()
+            secret.get_secret_value() if secret else "", settings.vapid_subject, lambda: self._clock.utc().timestamp()
         )
         self._session: aiohttp.ClientSession | None = None
 
@@ -85,47 +98,49 @@ class WebPushDispatcher:
         return [replace(await self._send(delivery), provider=PROVIDER) for delivery in batch]
 
     async def _send(self, delivery: Delivery) -> Outcome:
-        remaining_seconds = (delivery.expires_at - self._clock()).total_seconds()
-        if remaining_seconds <= 0:
-            return Rejected(error="expired before it could be sent")
+        remaining_seconds = (delivery.expires_at - self._clock.utc()).total_seconds()
         try:
             target = subscription.read(delivery.address, allow_private=self._settings.allow_private_endpoints)
-            ttl_seconds = min(self._settings.ttl_seconds, math.floor(remaining_seconds))
-            return await self._push(delivery, target, ttl_seconds)
+            authorization = self._signer.authorization(target.origin)
         except BadSubscription as error:
             return Rejected(error=str(error), suppress_address=True)
         except BadKey as error:
             return Retry(error=str(error))  # a setting: the delivery waits for whoever puts it right
+        # Whether it has expired was decided by the database's clock; by ours it is at most a little late.
+        ttl_seconds = min(self._settings.ttl_seconds, max(LEAST_TTL_SECONDS, math.floor(remaining_seconds)))
+        push = _Push(delivery, target, authorization, ttl_seconds)
+        return await self._origins.of(target.origin).send(push)
+
+    async def _push(self, push: _Push) -> Outcome:
+        if self._session is None:
+            raise RuntimeError("start() first")
+        try:
+            answer = await exchange(
+                self._session,
+                "POST",
+                str(push.target.url),
+                headers={
+                    "Authorization": push.authorization,
+                    "Content-Encoding": "aes128gcm",
+                    "Content-Type": "application/octet-stream",
+                    "TTL": str(push.ttl_seconds),
+                    "Topic": topic(push.delivery.subject),
+                    "Urgency": URGENCY[push.delivery.priority],
+                },
+                body=push.target.encrypt(payload(push.delivery)),
+                read_bytes=READ_BYTES,
+            )
         except NotSent as failure:
             return _unsent(failure)
         except NoAnswer as failure:
             return Unknown(error=str(failure))
-
-    async def _push(self, delivery: Delivery, target: Subscription, ttl_seconds: int) -> Outcome:
-        if self._session is None:
-            raise RuntimeError("start() first")
-        answer = await exchange(
-            self._session,
-            "POST",
-            str(target.url),
-            headers={
-                "Authorization": self._signer.authorization(target.origin),
-                "Content-Encoding": "aes128gcm",
-                "Content-Type": "application/octet-stream",
-                "TTL": str(ttl_seconds),
-                "Topic": topic(delivery.subject),
-                "Urgency": URGENCY[delivery.priority],
-            },
-            body=target.encrypt(payload(delivery)),
-            read_bytes=READ_BYTES,
-        )
         if token_was_refused(answer.status):
-            self._signer.forget(target.origin)
+            self._signer.forget(push.target.origin)
         return outcome_of(
             answer.status,
             answer.body or "",
             answer.headers.get("Location"),
-            retry_after(answer.headers.get("Retry-After"), self._clock()),
+            retry_after(answer.headers.get("Retry-After"), self._clock.utc()),
         )
 
 

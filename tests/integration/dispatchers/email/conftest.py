@@ -87,7 +87,30 @@ async def dispatcher_for() -> AsyncIterator[Callable[..., Awaitable[EmailDispatc
             # Not validated: a password without TLS is refused by the settings, and tested here all the same.
             provider = EmailProvider.model_validate(defaults | options)
             settings = Email(sender="Bella Shop <hello@shop.example>", provider=(provider,))
-            dispatcher = EmailDispatcher(settings, provider)
+            dispatcher = EmailDispatcher(settings)
+            await dispatcher.start()
+            stack.push_async_callback(dispatcher.stop)
+            return dispatcher
+
+        yield make
+
+
+@pytest.fixture
+async def dispatcher_over(hands: Any) -> AsyncIterator[Callable[..., Awaitable[EmailDispatcher]]]:
+    """Makes dispatchers with several sinks as providers, ``a``, ``b``..., whose breakers go by the test's clock.
+
+    Keyword arguments are settings of the first.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def make(*sinks: SmtpSink, **first: Any) -> EmailDispatcher:
+            providers = [
+                {"name": name, "host": "127.0.0.1", "port": sink.port, "security": "none", "timeout_seconds": 5.0}
+                for name, sink in zip("abc", sinks, strict=False)
+            ]
+            providers[0] |= first
+            settings = Email.model_validate({"sender": "Bella Shop <hello@shop.example>", "provider": providers})
+            dispatcher = EmailDispatcher(settings, hands.clock)
             await dispatcher.start()
             stack.push_async_callback(dispatcher.stop)
             return dispatcher

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,45 @@ async def dispatcher_for(sink: TwilioSink) -> AsyncIterator[DispatcherFor]:
             )
             dispatcher = sms.create(settings)
             assert isinstance(dispatcher, SmsDispatcher)
+            await dispatcher.start()
+            stack.push_async_callback(dispatcher.stop)
+            return dispatcher
+
+        yield make
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[TwilioSink]:
+    """A second account elsewhere."""
+    sink = TwilioSink()
+    await sink.start()
+    yield sink
+    await sink.stop()
+
+
+@pytest.fixture
+async def dispatcher_over(hands: Any) -> AsyncIterator[DispatcherFor]:
+    """Makes dispatchers with several sinks as providers, ``a``, ``b``..., whose breakers go by the test's clock.
+
+    Keyword arguments are settings of the first.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def make(*sinks: TwilioSink, **first: object) -> SmsDispatcher:
+            providers: list[dict[str, object]] = [
+                {
+                    "name": name,
+                    "account_sid": sink.account_sid,
+                    "auth_token": sink.auth_token,
+                    "base_url": sink.url,
+                    "from_number": "+15005550006",
+                    "timeout_seconds": 5.0,
+                }
+                for name, sink in zip("abc", sinks, strict=False)
+            ]
+            providers[0] |= first
+            settings = Settings.model_validate({"sms": {"default_region": "US", "provider": providers}})
+            dispatcher = SmsDispatcher(settings.sms, hands.clock)
             await dispatcher.start()
             stack.push_async_callback(dispatcher.stop)
             return dispatcher

@@ -12,6 +12,7 @@ from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers import sms
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent
+from dispatchers.failover import Clock
 from dispatchers.sms import SmsDispatcher
 
 Another = Callable[..., Delivery]
@@ -49,7 +50,7 @@ async def test_a_base_url_may_have_a_path(sink: TwilioSink, dispatcher_for: Disp
     assert outcome.error == "HTTP 404"
 
 
-@pytest.mark.parametrize(("expires_in_seconds", "validity_seconds"), [(86_400, 14_400), (600.9, 600), (0.9, 1)])
+@pytest.mark.parametrize(("expires_in_seconds", "validity_seconds"), [(86_400, 14_400), (600.9, 600), (0.9, 60)])
 async def test_twilio_holds_a_text_no_longer_than_the_setting_and_the_expiry(
     sink: TwilioSink, delivery: Delivery, another: Another, expires_in_seconds: float, validity_seconds: int
 ) -> None:
@@ -69,7 +70,7 @@ async def test_twilio_holds_a_text_no_longer_than_the_setting_and_the_expiry(
             }
         }
     )
-    dispatcher = SmsDispatcher(settings.sms, settings.sms.provider[0], clock=lambda: now)
+    dispatcher = SmsDispatcher(settings.sms, Clock(utc=lambda: now))
     await dispatcher.start()
     await send(dispatcher, another(expires_at=now + timedelta(seconds=expires_in_seconds)))
     await dispatcher.stop()
@@ -92,11 +93,13 @@ async def test_an_empty_text_is_rejected_without_asking(
     assert sink.connections == 0
 
 
-async def test_an_expired_delivery_is_not_sent(sink: TwilioSink, dispatcher: SmsDispatcher, another: Another) -> None:
-    outcome = await send(dispatcher, another(expires_at=datetime.now(UTC)))
-    assert isinstance(outcome, Rejected)
-    assert not outcome.suppress_address
-    assert sink.connections == 0
+async def test_a_clock_that_is_ahead_loses_no_text(
+    sink: TwilioSink, dispatcher: SmsDispatcher, another: Another
+) -> None:
+    """Whether a delivery has expired is decided by the database's clock, before it comes here."""
+    outcome = await send(dispatcher, another(expires_at=datetime.now(UTC) - timedelta(minutes=30)))
+    assert isinstance(outcome, Sent)
+    assert sink.texts[0].validity_period == 60
 
 
 async def test_a_text_that_is_too_long_is_rejected_by_twilio(

@@ -13,7 +13,7 @@ from dispatchers.sms.client import Refused
 
 @pytest.fixture
 def messages(dispatcher: SmsDispatcher) -> Any:
-    return dispatcher._client._client.messages
+    return dispatcher._senders[0].client._client.messages
 
 
 async def test_a_text_can_be_looked_up_by_its_sid(dispatcher: SmsDispatcher, messages: Any, delivery: Delivery) -> None:

@@ -15,7 +15,7 @@ from dispatchers.base import Delivery
 from dispatchers.webpush import WebPushDispatcher, generate_vapid_key
 
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]
-"""Keyword arguments are settings of the channel; ``resolver`` is the dispatcher's."""
+"""Keyword arguments are settings of the channel; ``resolver`` and ``clock`` are the dispatcher's."""
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ async def dispatcher_for(vapid: tuple[str, str]) -> AsyncIterator[DispatcherFor]
     async with AsyncExitStack() as stack:
 
         async def make(**settings: object) -> WebPushDispatcher:
-            options = {"resolver": settings.pop("resolver")} if "resolver" in settings else {}
+            options = {name: settings.pop(name) for name in ("resolver", "clock") if name in settings}
             channel = WebPush.model_validate(
                 {
                     "vapid_private_key": vapid[0],
@@ -83,7 +83,7 @@ async def dispatcher_for(vapid: tuple[str, str]) -> AsyncIterator[DispatcherFor]
                     **settings,
                 }
             )
-            dispatcher = WebPushDispatcher(channel, **options)  # type: ignore[arg-type]  # a resolver, in one test
+            dispatcher = WebPushDispatcher(channel, **options)  # type: ignore[arg-type]  # in some tests
             await dispatcher.start()
             stack.push_async_callback(dispatcher.stop)
             return dispatcher

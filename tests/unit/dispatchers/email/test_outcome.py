@@ -11,7 +11,8 @@ from aiosmtplib import (
 )
 
 from dispatchers.base import Outcome, Rejected, Retry, Sent, Unknown
-from dispatchers.email.outcome import Broken, Reply, Stage, of_failure, of_reply
+from dispatchers.email.outcome import of_failure, of_reply
+from dispatchers.email.reply import Broken, Reply, Stage
 
 BEFORE_THE_DOT = [Stage.CONNECT, Stage.MAIL, Stage.RCPT, Stage.DATA]
 NAMED = [Stage.MAIL, Stage.RCPT, Stage.DATA]

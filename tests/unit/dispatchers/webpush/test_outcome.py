@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatchers.base import Rejected, Retry, Sent
+from dispatchers.base import Fault, Rejected, Retry, Sent
 from dispatchers.webpush.outcome import outcome_of
 
 FCM_ANOTHER_KEY = (
@@ -64,3 +64,28 @@ def test_a_subscription_made_with_another_key_is_suppressed(status: int, body: s
 )
 def test_a_token_that_was_refused_for_another_reason_costs_no_subscription(status: int, body: str) -> None:
     assert isinstance(outcome_of(status, body, None, None), Retry)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (307, Fault.PROVIDER),
+        (401, Fault.PROVIDER),
+        (403, Fault.PROVIDER),
+        (406, Fault.RECIPIENT),
+        (408, Fault.PROVIDER),
+        (425, Fault.PROVIDER),
+        (429, Fault.LIMIT),
+        (500, Fault.PROVIDER),
+        (503, Fault.PROVIDER),
+    ],
+)
+def test_a_service_that_did_not_take_it_says_whose_doing_it_is(status: int, fault: Fault) -> None:
+    outcome = outcome_of(status, "", None, None)
+    assert isinstance(outcome, Retry)
+    assert outcome.fault is fault
+
+
+@pytest.mark.parametrize("status", [201, 307, 400, 403, 404, 410, 413, 429, 500])
+def test_every_outcome_carries_its_status(status: int) -> None:
+    assert outcome_of(status, "", None, None).code == str(status)
