@@ -1,22 +1,62 @@
 """How this process talks to the database: single connections for those that hold locks, a pool for the rest."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from config.settings import Database
 
-KEEPALIVE: Mapping[str, Any] = {
+CLIENT_KEEPALIVE: dict[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-"""A peer that is gone without a word is noticed within some 25 s (tcp_user_timeout is in milliseconds)."""
+"""A server that is gone without a word is noticed within some 25 s (tcp_user_timeout is in milliseconds)."""
+
+SESSION = {
+    # The server must notice as soon that we are gone: it holds the planner's lock for us until then.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+    "client_connection_check_interval": "10s",
+    # What a database or a role is set up with is meant for the application; none of it may surprise us.
+    "datestyle": "ISO",
+    "timezone": "UTC",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    # Rows that a policy hides from us would be people who are not told: an error instead.
+    "row_security": "off",
+}
+"""Settings of every session of ours, from its first moment."""
+
+
+def parameters(settings: Database, application_name: str, **session: str) -> dict[str, Any]:
+    """Keyword arguments for psycopg's ``connect``, with ``session`` settings over :data:`SESSION`."""
+    given = conninfo_to_dict(settings.url.get_secret_value())
+    ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in {**SESSION, **session}.items())
+    return {
+        **given,
+        **CLIENT_KEEPALIVE,
+        "options": f"{given.get('options', '')} {ours}".strip(),
+        "client_encoding": "utf8",
+        "application_name": application_name,
+        "connect_timeout": settings.connect_timeout_seconds,
+    }
+
+
+def _escaped(value: str) -> str:
+    """As libpq's ``options`` wants it: a blank inside a value has a backslash before it."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 class Connections:
@@ -24,27 +64,19 @@ class Connections:
 
     def __init__(self, settings: Database) -> None:
         self._settings = settings
-        self._url = settings.url.get_secret_value()
 
-    async def open(self, application_name: str) -> AsyncConnection[TupleRow]:
+    async def open(self, application_name: str, **session: str) -> AsyncConnection[TupleRow]:
         """A connection of its own, in autocommit mode."""
-        return await AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            application_name=application_name,
-            connect_timeout=self._settings.connect_timeout_seconds,
-            **KEEPALIVE,
-        )
+        return await AsyncConnection.connect(autocommit=True, **parameters(self._settings, application_name, **session))
 
     def pool(self) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
         """The delivery workers' pool, not yet open."""
         return AsyncConnectionPool(
-            self._url,
-            kwargs={"application_name": "orderbell delivery", **KEEPALIVE},
+            # Autocommit: most of what workers ask is one statement, which needs no BEGIN and COMMIT around it.
+            kwargs={**parameters(self._settings, "orderbell delivery"), "autocommit": True},
             min_size=1,
             max_size=self._settings.pool_size,
             timeout=self._settings.connect_timeout_seconds,
             open=False,
-            check=AsyncConnectionPool.check_connection,
             name="delivery",
         )

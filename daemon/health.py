@@ -7,7 +7,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from daemon.capture.doorbell import Doorbell
-from daemon.delivery.ledger import Pool
+from daemon.delivery.leases import Pool
 from daemon.store.planner import Planner
 from daemon.systemd import ServiceManager
 
@@ -79,6 +79,6 @@ class Health:
 
     def _capture(self) -> str | None:
         if self._planner is None or not self._planner.live.is_set():
-            return "not live yet"
+            return "not live: no connection to the database yet, or none any more"
         stuck_for = self.stuck_seconds()
         return f"the planner has not moved for {stuck_for:.0f} s" if stuck_for > STUCK_SECONDS else None

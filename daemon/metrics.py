@@ -30,6 +30,9 @@ COMMIT_TO_PLANNED = Histogram(
 )
 PLANNER_ACTIVE = Gauge("orderbell_planner_active", "1 on the daemon whose planner is the active one.")
 PLAN_FAILURES = Counter("orderbell_plan_failures", "Batches that could not be planned as a whole.")
+PLANNER_WAITS = Counter(
+    "orderbell_planner_waits", "Times the planner stood back because a table of the application was locked."
+)
 RECONNECTS = Counter("orderbell_planner_reconnects", "Times the planner lost its database connection.")
 
 DELIVERIES = Counter("orderbell_deliveries", "Finished deliveries, by how they ended.", ["channel", "state", "reason"])
@@ -45,6 +48,6 @@ HELD = Gauge("orderbell_deliveries_held", "Deliveries leased by this daemon and 
 QUEUE = Gauge("orderbell_queue_deliveries", "Deliveries in the database that are not finished.", ["channel", "state"])
 QUEUE_OLDEST = Gauge(
     "orderbell_queue_oldest_due_timestamp_seconds",
-    "When the longest waiting delivery was due; 0: none.",
+    "When the longest waiting delivery was due; absent where none waits.",
     ["channel"],
 )

@@ -25,7 +25,7 @@ def planning_of(settings: Settings, channels: Iterable[str], node: str) -> Plann
     )
     return Planning(
         watches={watch.name: watch for watch in settings.watch},
-        lookup=Lookup(settings.audience, settings.people),
+        lookup=Lookup(settings.audience, settings.people, settings.sms.default_region),
         policy=policy,
         node=node,
         batch_size=settings.capture.batch_size,

@@ -30,6 +30,7 @@ from daemon.channels import dispatchers_of
 from daemon.clock import DatabaseClock
 from daemon.connections import Connections
 from daemon.delivery.history import History
+from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.workers import Workers
 from daemon.health import Health
@@ -94,9 +95,10 @@ async def _serve(settings: Settings, manager: ServiceManager, stop: asyncio.Even
         )
         live = LiveFeed(hub)
 
-        ledger = Ledger(pool, settings.delivery, node, clock)
+        region = settings.sms.default_region
+        leases, ledger = Leases(pool, settings.delivery, node, clock, region), Ledger(pool, region)
         health = Health(manager)
-        workers = Workers(dispatchers, ledger, settings.delivery, clock, health.progressed)
+        workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, health.progressed)
         doorbell = Doorbell(connections.open, settings.capture)
         planner = Planner(
             connections.open, doorbell, planning_of(settings, workers.channels, node), workers, live.publish
@@ -113,7 +115,7 @@ async def _serve(settings: Settings, manager: ServiceManager, stop: asyncio.Even
         )
         history = History(pool, settings.delivery)
         # Before anything is written to it: a partition that appears under a COPY makes that COPY fail.
-        await history.keep(datetime.now(UTC).date())
+        await _try_to_keep(history)
         server = HttpServer(
             app, settings.http, websocket=hub.protocol_class(), drain_seconds=settings.shutdown.drain_seconds
         )
@@ -162,6 +164,14 @@ def _vapid_public_key(settings: Settings) -> str | None:
         return public_key(private.get_secret_value())
     except BadKey as error:
         raise ConfigError("webpush.vapid_private_key", [Mistake("", str(error))]) from error
+
+
+async def _try_to_keep(history: History) -> None:
+    try:
+        await history.keep(datetime.now(UTC).date())
+    except psycopg.Error as error:
+        # The default partition takes what comes until it works.
+        log.warning("history.not_kept", error=" ".join(str(error).split()))
 
 
 async def _part(name: str, part: Callable[[], Awaitable[None]]) -> None:

@@ -6,6 +6,7 @@ A test holds the two together. Hot paths do not come through here: they are in `
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -72,7 +73,14 @@ event = Table(
     Column("remarks", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("captured_at", _moment, nullable=False),
     Column("planned_at", _moment, nullable=False),
+    Column("idempotency_key", Text),
     Index("event_subject_idx", "subject", "id"),
+    Index(
+        "event_idempotency_key_idx",
+        "idempotency_key",
+        unique=True,
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 message = Table(
@@ -124,7 +132,12 @@ delivery = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("expires_at", _moment, nullable=False),
     Column("error", Text),
+    Column("user_id", Text),
+    Column("subject", Text),
+    Column("audience", Text),
+    Column("uncertain", Boolean, nullable=False, server_default=text("false")),
     Index("delivery_due_idx", "channel", "due_at"),
+    Index("delivery_subject_idx", "subject"),
 )
 
 delivery_history = Table(
@@ -142,7 +155,33 @@ delivery_history = Table(
     Column("error", Text),
     Column("finished_at", _moment, primary_key=True),
     Index("delivery_history_notification_idx", "notification_id"),
+    Index("delivery_history_provider_id_idx", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
+    Index("delivery_history_failed_idx", "finished_at", postgresql_where=text("state = 'failed'")),
     postgresql_partition_by="RANGE (finished_at)",
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("provider", Text, primary_key=True),
+    Column("started_at", _moment, primary_key=True),
+    Column("ended_at", _moment, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=text("''")),
+    Column("detail", Text),
+    postgresql_partition_by="RANGE (ended_at)",
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+    Column("since", _moment, nullable=False, server_default=func.now()),
 )
 
 push_subscription = Table(

@@ -4,17 +4,14 @@ import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from config.settings import Database
+from daemon.connections import parameters
 
 
 def create_engine(settings: Database) -> AsyncEngine:
     """SQLAlchemy on psycopg. Connects when it is first used; ``url`` may be anything that libpq takes."""
 
     async def connect() -> psycopg.AsyncConnection[tuple[object, ...]]:
-        return await psycopg.AsyncConnection.connect(
-            settings.url.get_secret_value(),
-            connect_timeout=settings.connect_timeout_seconds,
-            application_name="orderbell api",
-        )
+        return await psycopg.AsyncConnection.connect(**parameters(settings, "orderbell api"))
 
     return create_async_engine(
         "postgresql+psycopg://",

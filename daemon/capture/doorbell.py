@@ -8,7 +8,7 @@ left waiting, and a NOTIFY (a database-wide lock at commit) is rare under load.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -28,6 +28,9 @@ Connect = Callable[[str], Awaitable[AsyncConnection[TupleRow]]]
 
 AWAKE_PAUSE_SECONDS = 0.002
 """Between empty looks while awake: silent writers do not ring, so somebody must look."""
+
+SILENT_PAUSE_SECONDS = 0.05
+"""Between empty looks where nobody rings."""
 
 REST_MAX_SECONDS = 0.01
 """After a batch; the longest that a change waits for company."""
@@ -90,13 +93,23 @@ class Doorbell:
         drains: AsyncConnection[TupleRow],
     ) -> None:
         live()
+        if await _nobody_rings(gate):
+            log.warning("doorbell.silent", hint="max_prepared_transactions > 0: changes are looked for, not rung for")
+            await self._look_for_ever(drain)
         while True:
             await self._drain_until_quiet(drain)
-            await self._close_gate(gate, drain)
+            if not await self._close_gate(gate, drain):
+                continue
             self.asleep.set()
             await self._sleep(drain, (gate, drains))
             self.asleep.clear()
             await gate.execute("SELECT pg_advisory_unlock(%s, %s)", (locks.CLASS, locks.GATE))
+
+    async def _look_for_ever(self, drain: Drain) -> NoReturn:
+        """Where transactions can be prepared, the triggers do not ring: PREPARE TRANSACTION fails after a NOTIFY."""
+        while True:
+            found = await drain()
+            await asyncio.sleep(AWAKE_PAUSE_SECONDS if found else SILENT_PAUSE_SECONDS)
 
     async def _drain_until_quiet(self, drain: Drain) -> None:
         loop = asyncio.get_running_loop()
@@ -113,26 +126,34 @@ class Doorbell:
             else:
                 await asyncio.sleep(AWAKE_PAUSE_SECONDS)
 
-    async def _close_gate(self, gate: AsyncConnection[TupleRow], drain: Drain) -> None:
-        """Take the gate; drain meanwhile, and once more when it is held."""
+    async def _close_gate(self, gate: AsyncConnection[TupleRow], drain: Drain) -> bool:
+        """Take the gate, drain meanwhile, and drain once more when it is held. False when there was something to drain
+        before it was ours: then it is better to stay awake, for whoever waits for the gate makes all others ring.
+        """
         waiting = asyncio.ensure_future(gate.execute("SELECT pg_advisory_lock(%s, %s)", (locks.CLASS, locks.GATE)))
         pause = CLOSING_PAUSE_SECONDS
         try:
             while not waiting.done():
                 await self._first_of(waiting, pause)
                 pause = min(pause * 1.1, CLOSING_PAUSE_MAX_SECONDS)
-                if not waiting.done():
-                    self._rung.clear()
-                    await drain()
+                if waiting.done():
+                    break
+                self._rung.clear()
+                if await drain():
+                    return False
         finally:
             if not waiting.done():
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
+                if not gate.closed:
+                    # It may have been ours by then: the cancellation crossed with the grant.
+                    await gate.execute("SELECT pg_advisory_unlock_all()")
         await waiting
         # From here on every commit rings. What was rung before this line is found by this drain.
         self._rung.clear()
         while await drain():
             pass
+        return True
 
     async def _first_of(self, waiting: asyncio.Future[Any], seconds: float) -> None:
         """Until the gate is ours, somebody rings, or the time is up."""
@@ -184,3 +205,8 @@ class Doorbell:
                     await connection.execute("SELECT 1")
             except TimeoutError:
                 raise OperationalError("a connection does not answer") from None
+
+
+async def _nobody_rings(connection: AsyncConnection[TupleRow]) -> bool:
+    cursor = await connection.execute("SELECT current_setting('max_prepared_transactions') <> '0'")
+    return await cursor.fetchone() == (True,)

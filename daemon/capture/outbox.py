@@ -1,7 +1,8 @@
 """What the triggers wrote: taken in batches, and read into changes."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +12,21 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
-from daemon.planning.values import Change
+from daemon.planning.events import sent_event
+from daemon.planning.values import Change, Event
 from schema.queries import statements
 
 SQL = statements("plan")
+
+EVENT = re.compile(r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
+
+
+BATCH_BYTES = 8_000_000
+"""Of captured rows in one batch, so that big ones do not add up in memory. One change is always taken."""
+
+
+class NotOurs(RuntimeError):
+    """Another planner is at work: this one has lost its place."""
 
 
 class Unreadable(ValueError):
@@ -36,12 +48,12 @@ class Captured:
 
 
 class Outbox:
-    """Takes changes, oldest first.
+    """Takes changes, oldest first: looked at, then consumed in the transaction that writes what they mean.
 
-    A claim walks over dead rows at the low end of the table while a long transaction keeps vacuum from removing them.
+    A look walks over dead rows at the low end of the table while a long transaction keeps vacuum from removing them.
     A lower bound on the id spares that, but only where it is certain that no smaller id can still be committed: else
     changes of one order could be taken out of order. So the bound is the highest id given out at some moment, used
-    once every transaction of that moment has ended and the table was drained after it.
+    once every transaction of that moment has ended and a look after that found nothing left.
     """
 
     def __init__(self) -> None:
@@ -51,27 +63,38 @@ class Outbox:
         self._settled = False
         """Every transaction of the candidate's moment has ended; the next empty look proves its ids consumed."""
 
-    async def take(self, cursor: AsyncCursor[TupleRow], limit: int) -> tuple[list[Captured], datetime | None]:
-        """Consume up to ``limit`` changes in the cursor's transaction; with the database's clock, if there are any."""
-        await cursor.execute(SQL["take_changes"], {"hint": self._hint, "limit": limit})
-        rows, now = _captured(await cursor.fetchall())
-        if len(rows) < limit and self._settled and self._candidate:
+    async def look(self, cursor: AsyncCursor[TupleRow], limit: int) -> list[Captured]:
+        """The oldest changes, ``limit`` and some :data:`BATCH_BYTES` of them at most; nothing is consumed yet."""
+        await cursor.execute(SQL["look"], {"hint": self._hint, "limit": limit, "bytes": BATCH_BYTES})
+        rows = [Captured(*row) for row in await cursor.fetchall()]
+        if self._settled and self._candidate and (not rows or rows[0].id > self._candidate[0]):
             self._hint = self._candidate[0] + 1
             self._candidate, self._settled = None, False
-        return rows, now
+        return rows
 
-    async def take_one(self, cursor: AsyncCursor[TupleRow], change: int) -> tuple[list[Captured], datetime | None]:
-        """Consume the change with this id; nothing when it is gone."""
-        await cursor.execute(SQL["take_one"], {"id": change})
-        return _captured(await cursor.fetchall())
+    async def look_at(self, cursor: AsyncCursor[TupleRow], change: int) -> list[Captured]:
+        """The change with this id; nothing when it is gone."""
+        await cursor.execute(SQL["look_at"], {"id": change})
+        return [Captured(*row) for row in await cursor.fetchall()]
 
-    async def is_empty(self, cursor: AsyncCursor[TupleRow]) -> bool:
-        """Whether there is nothing to take: one look, for less than a transaction that takes nothing."""
-        await cursor.execute(SQL["any_change"], {"hint": self._hint})
-        return not _only(await cursor.fetchone())
+    async def consume(self, cursor: AsyncCursor[TupleRow], changes: Sequence[Captured]) -> datetime:
+        """Consume what was looked at, in the cursor's transaction; returns the database's time.
+
+        Raises :class:`NotOurs` when somebody else has consumed any of it.
+        """
+        ids = [captured.id for captured in changes]
+        await cursor.execute(SQL["consume"], {"ids": ids})
+        row = await cursor.fetchone()
+        count, now = row if row is not None else (0, None)
+        if count != len(ids) or now is None:
+            raise NotOurs(f"{len(ids) - count} changes were consumed by somebody else")
+        moment: datetime = now
+        return moment
 
     async def settle(self, cursor: AsyncCursor[TupleRow]) -> None:
-        """Move the lower bound on, where it is certain. Cheap; to be called every second or so under load."""
+        """Move the lower bound on, where it is certain. Cheap; to be called every second or so under load, in
+        autocommit: each statement must have a snapshot of its own.
+        """
         if self._candidate is None:
             # In this order: whoever was given an id up to `last` had begun before the snapshot was taken.
             await cursor.execute("SELECT last_value FROM orderbell.change_id_seq")
@@ -85,12 +108,6 @@ class Outbox:
     def forget(self) -> None:
         """Start without a bound, as on a new connection, which may lead to a promoted standby."""
         self._hint, self._candidate, self._settled = 0, None, False
-
-
-def _captured(rows: list[TupleRow]) -> tuple[list[Captured], datetime | None]:
-    """The rows in the order of their ids, and the transaction's time, which stands last in each."""
-    found = sorted((Captured(*row[:-1]) for row in rows), key=lambda captured: captured.id)
-    return found, rows[0][-1] if rows else None
 
 
 def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Change]:
@@ -110,12 +127,27 @@ def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Cha
     yield Change(captured.id, watch.name, captured.key, _json(captured.old), new, captured.captured_at)
 
 
+def sent_in(captured: Captured) -> Event | None:
+    """The event that somebody sent through ``orderbell.send``; None for a captured change.
+
+    Raises :class:`Unreadable`.
+    """
+    if captured.op != "event":
+        return None
+    envelope, data = _json(captured.old), _json(captured.new)
+    name = envelope.get("event") if isinstance(envelope, dict) else None
+    if not isinstance(name, str) or not EVENT.match(name) or captured.key is None or not isinstance(data, dict):
+        raise Unreadable("orderbell.send takes an event like 'order.ready', a key, and a JSON object of values")
+    key = envelope.get("idempotency_key")
+    return sent_event(name, captured.key, data, captured.captured_at, str(key) if key is not None else None)
+
+
 def _whole_rows(captured: Captured, watch: Watch, old: list[Any], new: list[Any]) -> Iterator[Change]:
     """Changes from rows that the trigger kept whole because it could not do better."""
     if any(watch.key not in row or watch.event_column not in row for row in new):
         raise Unreadable(
             f"{watch.table} no longer has {watch.key} and {watch.event_column} ({captured.error}):"
-            " mend [[watch]], run `orderbell install`, then `orderbell retry`"
+            " mend [[watch]], run `orderbell install`, then `orderbell retry --all`"
         )
     before = {str(row.get(watch.key)): row for row in old}
     for row in new:

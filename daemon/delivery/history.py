@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 import psycopg
 import structlog
@@ -13,7 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from config.settings import DeliverySettings
 from daemon import metrics
-from daemon.delivery.ledger import Pool
+from daemon.delivery.leases import Pool
 from schema import locks
 from schema.queries import statements
 
@@ -26,21 +28,23 @@ LOOK_SECONDS = 3_600.0
 QUEUE_SECONDS = 5.0
 """How often the queue's gauges are brought up to date."""
 
-_NAME = re.compile(r"^delivery_history_(?P<day>\d{8})$")
+PARENTS = ("delivery_history", "attempt")
+
+_NAME = re.compile(r"^(?P<parent>\w+)_(?P<day>\d{8})$")
 
 
-def name_of(day: date) -> str:
+def name_of(parent: str, day: date) -> str:
     """``delivery_history_20261121`` for that day."""
-    return f"delivery_history_{day:%Y%m%d}"
+    return f"{parent}_{day:%Y%m%d}"
 
 
-def due(existing: set[str], today: date, keep_days: int) -> tuple[list[date], list[str]]:
-    """The days that need a partition, and the partitions that are past retention. Pure."""
+def due(parent: str, existing: set[str], today: date, keep_days: int) -> tuple[list[date], list[str]]:
+    """The days that need a partition of ``parent``, and its partitions that are past retention. Pure."""
     ahead = [today + timedelta(days=n) for n in range(AHEAD_DAYS + 1)]
-    oldest = name_of(today - timedelta(days=keep_days))
-    missing = [day for day in ahead if name_of(day) not in existing]
-    expired = sorted(name for name in existing if _NAME.match(name) and name < oldest)
-    return missing, expired
+    oldest = name_of(parent, today - timedelta(days=keep_days))
+    missing = [day for day in ahead if name_of(parent, day) not in existing]
+    dated = {name for name in existing if (match := _NAME.match(name)) and match["parent"] == parent}
+    return missing, sorted(name for name in dated if name < oldest)
 
 
 class History:
@@ -65,34 +69,46 @@ class History:
             await asyncio.sleep(QUEUE_SECONDS)
 
     async def keep(self, today: date) -> None:
-        """Make what is missing and drop what is past retention, once."""
-        async with self._pool.connection() as connection, connection.transaction():
-            # Ours alone, and yet: nobody who reads or writes it shall queue behind us for long.
-            await connection.execute("SET LOCAL lock_timeout = '1s'")
-            key = {"class": locks.CLASS, "key": locks.HISTORY}
-            cursor = await connection.execute(STATEMENTS["lock"], key)
-            if await cursor.fetchone() != (True,):
-                return
-            cursor = await connection.execute(STATEMENTS["existing"])
-            existing = {row[0] for row in await cursor.fetchall()}
-            missing, expired = due(existing, today, self._settings.history_days)
-            for day in missing:
-                await self._make(connection, day)
-            for name in expired:
-                await connection.execute(SQL(STATEMENTS["drop"]).format(partition=Identifier("orderbell", name)))
-                log.info("history.dropped", partition=name)
+        """Make what is missing and drop what is past retention, once; what a reader has locked waits for next time."""
+        for parent in PARENTS:
+            async with self._pool.connection() as connection:
+                await self._keep(connection, parent, today)
 
-    async def _make(self, connection: AsyncConnection[TupleRow], day: date) -> None:
-        partition = Identifier("orderbell", name_of(day))
-        start = datetime.combine(day, time(), UTC)
-        bounds = {"start": Literal(start), "end": Literal(start + timedelta(days=1))}
+    async def _keep(self, connection: AsyncConnection[TupleRow], parent: str, today: date) -> None:
+        cursor = await connection.execute(STATEMENTS["existing"], {"parent": f"orderbell.{parent}"})
+        existing = {row[0] for row in await cursor.fetchall()}
+        missing, expired = due(parent, existing, today, self._settings.history_days)
+        for day in missing:
+            await self._alone(connection, partial(self._make, connection, parent, day))
+        for name in expired:
+            await self._alone(connection, partial(self._drop, connection, name))
+
+    async def _alone(self, connection: AsyncConnection[TupleRow], step: Callable[[], Awaitable[None]]) -> None:
+        """One step in a transaction of its own, which keeps nobody who reads or writes the table waiting for long."""
         try:
             async with connection.transaction():
-                await connection.execute(SQL(STATEMENTS["create"]).format(partition=partition))
-                await connection.execute(SQL(STATEMENTS["attach"]).format(partition=partition, **bounds))
-        except psycopg.errors.CheckViolation:
+                await connection.execute("SET LOCAL lock_timeout = '100ms'")
+                key = {"class": locks.CLASS, "key": locks.HISTORY}
+                cursor = await connection.execute(STATEMENTS["lock"], key)
+                if await cursor.fetchone() == (True,):
+                    await step()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DuplicateTable) as error:
+            # Held by a report or a dump, or just made by another daemon.
+            log.info("history.later", error=" ".join(str(error).split()))
+        except psycopg.errors.CheckViolation as error:
             # The default partition holds rows of that day already: it goes on holding them.
-            log.warning("history.in_default_partition", day=day.isoformat())
+            log.warning("history.in_default_partition", error=" ".join(str(error).split()))
+
+    async def _drop(self, connection: AsyncConnection[TupleRow], name: str) -> None:
+        await connection.execute(SQL(STATEMENTS["drop"]).format(partition=Identifier("orderbell", name)))
+        log.info("history.dropped", partition=name)
+
+    async def _make(self, connection: AsyncConnection[TupleRow], parent: str, day: date) -> None:
+        names = {"parent": Identifier("orderbell", parent), "partition": Identifier("orderbell", name_of(parent, day))}
+        start = datetime.combine(day, time(), UTC)
+        bounds = {"start": Literal(start), "end": Literal(start + timedelta(days=1))}
+        await connection.execute(SQL(STATEMENTS["create"]).format(**names))
+        await connection.execute(SQL(STATEMENTS["attach"]).format(**names, **bounds))
 
     async def _measure(self) -> None:
         async with self._pool.connection() as connection:

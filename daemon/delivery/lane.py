@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -11,14 +12,39 @@ import structlog
 from config.settings import DeliverySettings
 from daemon import metrics
 from daemon.clock import DatabaseClock
+from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
-from daemon.delivery.policy import Finish, TryAgain, Verdict, after_sending, before_sending
-from dispatchers.base import Delivery, Dispatcher, Outcome, Sent, Unknown
+from daemon.delivery.policy import Finish, TryAgain, Verdict, after_sending
+from dispatchers.base import Delivery, Dispatcher, Outcome, Sent, Try, Unknown
 
 log = structlog.get_logger(__name__)
 
 LEASE_SHARE_TO_BEGIN = 0.5
 """A send begins only while this share of its lease is left, so that no other daemon sends it too."""
+
+RENEW_SHARE = 1 / 3
+"""Of the lease: how often what is held or in flight is renewed."""
+
+RECHECK_AT_MOST = 100
+"""Deliveries looked at again in one query."""
+
+GATHER_SECONDS = 0.005
+"""How long free slots gather while there is a backlog."""
+
+WAIT_SECONDS = 0.05
+"""Before a delivery is looked at again whose older status is being sent elsewhere."""
+
+Line = tuple[str, str, str, str]
+"""Subject, audience, person, address: of these, statuses go out one after another."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A delivery that is leased to this node and has not begun."""
+
+    delivery: Delivery
+    begin_before: float
+    """Loop time; later than this, its lease may be somebody else's before the send is over."""
 
 
 class Lane:
@@ -27,21 +53,25 @@ class Lane:
     def __init__(
         self,
         dispatcher: Dispatcher,
+        leases: Leases,
         ledger: Ledger,
         settings: DeliverySettings,
         clock: DatabaseClock,
         progressed: Callable[[], None],
     ) -> None:
         self._dispatcher = dispatcher
+        self._leases = leases
         self._ledger = ledger
         self._settings = settings
         self._clock = clock
         self._progressed = progressed
-        self._held: deque[tuple[Delivery, float]] = deque()
+        self._held: deque[_Held] = deque()
         self._reserved = 0
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends: dict[asyncio.Task[None], list[Delivery]] = {}
+        self._busy: set[Line] = set()
         self._wake = asyncio.Event()
         self._look = True
+        self._renew_at = 0.0
         self.capacity = max(settings.batch_size, 2 * dispatcher.concurrency * dispatcher.batch_size)
 
     def reserve(self, wanted: int) -> int:
@@ -56,79 +86,141 @@ class Lane:
 
     def accept(self, deliveries: Sequence[Delivery], *, reserved: bool) -> None:
         """Take up deliveries that are leased to this node from now on."""
-        begin_before = asyncio.get_running_loop().time() + self._settings.lease_seconds * LEASE_SHARE_TO_BEGIN
         if reserved:
             self._reserved -= len(deliveries)
-        self._held.extend((delivery, begin_before) for delivery in deliveries)
+        begin_before = self._begin_before()
+        self._held.extend(_Held(delivery, begin_before) for delivery in deliveries)
         self._wake.set()
 
     async def run(self) -> None:
         """Send for ever. Cancelling it leaves sends in flight running: see :meth:`drain`."""
+        loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            self._begin()
+            if loop.time() >= self._renew_at:
+                await self._renew()
+            waits = await self._begin()
             if self._look and len(self._held) < self.capacity // 2:
                 await self._claim()
-                self._begin()
+                waits = await self._begin() or waits
             metrics.HELD.labels(self._dispatcher.channel).set(len(self._held))
             try:
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
-                async with asyncio.timeout(self._settings.poll_seconds):
+                async with asyncio.timeout(WAIT_SECONDS if waits else self._settings.poll_seconds):
                     await self._wake.wait()
             except TimeoutError:
                 self._look = True
 
-    async def drain(self, seconds: float) -> None:
-        """Give back what has not begun, and let sends in flight finish within ``seconds``."""
-        held = [delivery for delivery, _ in self._held]
+    async def drain(self, seconds: float) -> list[int]:
+        """Give back what has not begun, and let sends in flight finish within ``seconds``.
+
+        Returns the ids of those that did not: they may have been sent. Their leases end, and they are tried again.
+        """
+        held = [one.delivery for one in self._held]
         self._held.clear()
-        await self._ledger.give_back(held)
-        if self._sends:
-            await asyncio.wait(self._sends, timeout=seconds)
-        for task in self._sends:
-            # Its outcome is not known: its lease ends, and it is tried again as an attempt of its own.
+        await self._leases.give_back(held)
+        sends = list(self._sends)
+        if sends:
+            await asyncio.wait(sends, timeout=seconds)
+        unfinished = [delivery.id for task in sends if not task.done() for delivery in self._sends.get(task, [])]
+        for task in sends:
             task.cancel()
-        await asyncio.gather(*self._sends, return_exceptions=True)
+        await asyncio.gather(*sends, return_exceptions=True)
+        return unfinished
+
+    def _begin_before(self) -> float:
+        return asyncio.get_running_loop().time() + self._settings.lease_seconds * LEASE_SHARE_TO_BEGIN
 
     async def _claim(self) -> None:
         free = self.capacity - len(self._held) - self._reserved
         limit = min(free, self._settings.batch_size)
         if limit <= 0:
             return
-        claimed = await self._ledger.claim(self._dispatcher.channel, limit)
-        self._look = len(claimed) == limit
+        claimed, orphans = await self._leases.claim(self._dispatcher.channel, limit)
+        self._look = len(claimed) + len(orphans) == limit
+        for orphan in orphans:
+            self._record(orphan, Finish("skipped", "withdrawn", error="its notification was deleted"))
         if claimed:
             self.accept(claimed, reserved=False)
 
-    def _begin(self) -> None:
-        """Put what is held into free slots."""
-        while self._held and len(self._sends) < self._dispatcher.concurrency:
-            batch = self._next_batch()
-            if not batch:
-                continue
-            task = asyncio.create_task(self._send(batch), name=f"send {self._dispatcher.channel}")
-            self._sends.add(task)
-            task.add_done_callback(self._ended)
-        metrics.IN_FLIGHT.labels(self._dispatcher.channel).set(len(self._sends))
+    async def _renew(self) -> None:
+        """Renew what is held or in flight; let go of what is held and no longer ours."""
+        self._renew_at = asyncio.get_running_loop().time() + self._settings.lease_seconds * RENEW_SHARE
+        held = list(self._held)
+        deliveries = [one.delivery for one in held] + [each for batch in self._sends.values() for each in batch]
+        if not deliveries:
+            return
+        begin_before = self._begin_before()
+        ours = await self._leases.renew(deliveries)
+        for one in held:
+            # What is not ours any more is let go when its turn comes: it is too late for it then.
+            one.begin_before = begin_before if one.delivery.id in ours else 0.0
 
-    def _next_batch(self) -> list[Delivery]:
-        loop_now = asyncio.get_running_loop().time()
-        now = self._clock.now()
-        batch: list[Delivery] = []
-        while self._held and len(batch) < self._dispatcher.batch_size:
-            delivery, begin_before = self._held.popleft()
-            if loop_now >= begin_before:
-                # Too late to begin: the lease ends, and whoever claims it then has the whole of a new one.
-                self._look = True
-                continue
-            verdict = before_sending(delivery, now)
-            if verdict is None:
-                batch.append(delivery)
+    async def _begin(self) -> bool:
+        """Put what is held into free slots, after a last look at the live rows. Whether something has to wait for an
+        older status that is being sent elsewhere.
+        """
+        waits = False
+        if 0 < self._free() < min(len(self._held), self._dispatcher.concurrency * self._dispatcher.batch_size // 2):
+            # One look at many rows costs as much as a look at one: with a backlog, slots gather for a moment.
+            await asyncio.sleep(GATHER_SECONDS)
+        while free := self._free():
+            taken = self._take(free)
+            if not taken:
+                break
+            try:
+                verdicts = await self._leases.recheck([one.delivery for one in taken])
+            except BaseException:
+                self._held.extendleft(reversed(taken))
+                raise
+            begin: list[Delivery] = []
+            for one in taken:
+                delivery = one.delivery
+                reason = verdicts.get(delivery.id, "lost")
+                if reason is None and self._line(delivery) not in self._busy:
+                    self._busy.add(self._line(delivery))
+                    begin.append(delivery)
+                elif reason is None or reason == "wait":
+                    waits = True
+                    self._held.append(one)
+                elif reason != "lost":
+                    self._record(delivery, Finish("skipped", reason))
+            size = self._dispatcher.batch_size
+            for start in range(0, len(begin), size):
+                self._send_soon(begin[start : start + size])
+            if waits:
+                break
+        metrics.IN_FLIGHT.labels(self._dispatcher.channel).set(len(self._sends))
+        return waits
+
+    def _free(self) -> int:
+        """How many more deliveries can go out now."""
+        slots = self._dispatcher.concurrency - len(self._sends)
+        return min(slots * self._dispatcher.batch_size, RECHECK_AT_MOST)
+
+    def _take(self, count: int) -> list[_Held]:
+        """The next ``count`` that are held, without those that it is too late for."""
+        now = asyncio.get_running_loop().time()
+        taken: list[_Held] = []
+        while self._held and len(taken) < count:
+            one = self._held.popleft()
+            if now < one.begin_before:
+                taken.append(one)
             else:
-                self._record(delivery, verdict)
-        return batch
+                # The lease ends, and whoever claims it then has the whole of a new one.
+                self._look = True
+        return taken
+
+    def _line(self, delivery: Delivery) -> Line:
+        return delivery.subject, delivery.audience, delivery.user_id, delivery.address
+
+    def _send_soon(self, batch: list[Delivery]) -> None:
+        task = asyncio.create_task(self._send(batch), name=f"send {self._dispatcher.channel}")
+        self._sends[task] = batch
+        task.add_done_callback(self._ended)
 
     async def _send(self, batch: Sequence[Delivery]) -> None:
+        started_at = self._clock.now()
         try:
             outcomes = await self._dispatcher.send(batch)
         except Exception as error:
@@ -136,25 +228,24 @@ class Lane:
             outcomes = [Unknown(f"{type(error).__name__}: {error}") for _ in batch]
         now = self._clock.now()
         for delivery, outcome in zip(batch, outcomes, strict=True):
-            self._judge(delivery, outcome, now)
+            self._judge(delivery, outcome, started_at, now)
 
-    def _judge(self, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-        metrics.ATTEMPTS.labels(delivery.channel, type(outcome).__name__.lower()).inc()
+    def _judge(self, delivery: Delivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
+        kind = type(outcome).__name__.lower()
+        metrics.ATTEMPTS.labels(delivery.channel, kind).inc()
         if isinstance(outcome, Sent):
             waited = (now - delivery.created_at).total_seconds()
             metrics.COMMIT_TO_SENT.labels(delivery.channel).observe(max(0.0, waited))
-        verdict = after_sending(
-            outcome,
-            delivery,
-            self._settings,
-            now,
-            random.random(),  # noqa: S311 - jitter needs no secrecy
-            repeatable=self._dispatcher.repeatable,
-        )
-        self._record(delivery, verdict)
+        chance = random.random()  # noqa: S311 - jitter needs no secrecy
+        verdict = after_sending(outcome, delivery, self._settings, now, chance)
+        detail = "" if isinstance(outcome, Sent) else outcome.error
+        tries = outcome.tries
+        if not tries and not (isinstance(verdict, TryAgain) and verdict.free):
+            tries = (Try(outcome.provider, started_at, now, kind, outcome.code, detail),)
+        self._record(delivery, verdict, tries)
 
-    def _record(self, delivery: Delivery, verdict: Verdict) -> None:
-        self._ledger.record(delivery, verdict)
+    def _record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
+        self._ledger.record(delivery, verdict, tries)
         match verdict:
             case Finish():
                 metrics.DELIVERIES.labels(delivery.channel, verdict.state, verdict.reason or "").inc()
@@ -173,11 +264,13 @@ class Lane:
                     channel=delivery.channel,
                     attempt=delivery.attempt,
                     after_seconds=round(verdict.after_seconds, 1),
+                    uncertain=verdict.uncertain,
                     error=verdict.error,
                 )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._sends.discard(task)
+        for delivery in self._sends.pop(task):
+            self._busy.discard(self._line(delivery))
         self._progressed()
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):

@@ -1,22 +1,21 @@
-"""Claims and outcomes, in batches: the only place where the delivery workers touch the database."""
+"""What came of each delivery, written in batches, with every attempt."""
 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 import structlog
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
-from config.names import Category, Priority
-from config.settings import DeliverySettings
-from daemon.clock import DatabaseClock
+from daemon.delivery.leases import Pool
 from daemon.delivery.policy import Finish, TryAgain, Verdict
-from dispatchers.base import Delivery
+from dispatchers.base import Delivery, Try
+from dispatchers.canonical import canonical
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -29,10 +28,14 @@ FLUSH_AT_MOST = 1_000
 REST_MAX_SECONDS = 0.02
 """After a write; the longest that an outcome waits for company."""
 
+LONGEST_TEXT = 1_000
+"""Characters kept of what a provider said."""
+
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout)
+"""The database is not there, or not to be written to: what is to be written waits."""
+
 DOWN_SECONDS = (0.2, 5.0)
 """First and longest wait before outcomes are written again when the database is away."""
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,55 +44,25 @@ class Ended:
 
     delivery: Delivery
     verdict: Verdict
+    tries: tuple[Try, ...] = ()
 
 
 class Ledger:
-    """Takes due deliveries on lease and writes what came of them."""
+    """Notes outcomes in memory and writes them, through times when the database is away."""
 
-    def __init__(self, pool: Pool, settings: DeliverySettings, node: str, clock: DatabaseClock) -> None:
+    def __init__(self, pool: Pool, default_region: str = "") -> None:
         self._pool = pool
-        self._settings = settings
-        self._node = node
-        self._clock = clock
+        self._default_region = default_region
         self._ended: list[Ended] = []
         self._work = asyncio.Event()
         self._written = asyncio.Event()
         self._written.set()
 
-    async def claim(self, channel: str, limit: int) -> list[Delivery]:
-        """Up to ``limit`` due deliveries of ``channel``, leased to this node."""
-        parameters = {
-            "channel": channel,
-            "limit": limit,
-            "node": self._node,
-            "lease_seconds": self._settings.lease_seconds,
-        }
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
-            await cursor.execute(SQL["claim"], parameters)
-            rows = await cursor.fetchall()
-        deliveries: list[Delivery] = []
-        for *columns, now in rows:
-            self._clock.set(now)
-            delivery = _delivery(columns)
-            if delivery is None:
-                self.record(_orphan(columns), Finish("skipped", "withdrawn", error="its notification was deleted"))
-            else:
-                deliveries.append(delivery)
-        return deliveries
-
-    def record(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Note what came of ``delivery``; it is written soon, together with others."""
-        self._ended.append(Ended(delivery, verdict))
+    def record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
+        """Note what came of ``delivery`` and its tries; it is written soon, together with others."""
+        self._ended.append(Ended(delivery, verdict, tries))
         self._written.clear()
         self._work.set()
-
-    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Return deliveries that were leased and not begun, as if they had never been claimed."""
-        if not deliveries:
-            return
-        parameters = {"ids": [d.id for d in deliveries], "attempts": [d.attempt for d in deliveries]}
-        async with self._pool.connection() as connection:
-            await connection.execute(SQL["give_back"], parameters)
 
     async def settled(self) -> None:
         """Wait until every outcome noted so far is in the database."""
@@ -104,8 +77,8 @@ class Ledger:
             batch, self._ended = self._ended[:FLUSH_AT_MOST], self._ended[FLUSH_AT_MOST:]
             began = loop.time()
             try:
-                await self._write(batch)
-            except (psycopg.Error, PoolTimeout) as error:
+                await self._write_all(batch)
+            except AWAY as error:
                 self._ended = batch + self._ended
                 log.warning("outcomes.not_written", waiting=len(self._ended), error=str(error).strip())
                 await asyncio.sleep(wait)
@@ -122,41 +95,106 @@ class Ledger:
             # Outcomes gather meanwhile: under load one write serves many, and a lone one never waits.
             await asyncio.sleep(min(loop.time() - began, REST_MAX_SECONDS))
 
+    async def _write_all(self, batch: Sequence[Ended]) -> None:
+        """Write the batch; should it be refused, its outcomes one by one, and a bad one without what was said of it."""
+        try:
+            await self._write(batch)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("outcomes.refused", outcomes=len(batch))
+            for ended in batch:
+                await self._write_one(ended)
+
+    async def _write_one(self, ended: Ended) -> None:
+        try:
+            await self._write([ended])
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("outcome.refused", delivery=ended.delivery.id)
+            bare: Verdict
+            match ended.verdict:
+                case Finish() as finish:
+                    bare = Finish(finish.state, finish.reason)
+                case TryAgain() as again:
+                    bare = replace(again, error="")
+            await self._write([Ended(ended.delivery, bare)])
+
     async def _write(self, batch: Sequence[Ended]) -> None:
         finished = [(e.delivery, e.verdict) for e in batch if isinstance(e.verdict, Finish)]
         again = [(e.delivery, e.verdict) for e in batch if isinstance(e.verdict, TryAgain)]
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
+        tries = [(e.delivery, each) for e in batch for each in e.tries]
+        async with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            if tries:
+                await cursor.execute(SQL["keep_attempts"], _attempts(tries))
             if finished:
-                await self._finish(cursor, finished)
+                await cursor.execute(SQL["finish"], _finishes(finished))
+                await self._forget(cursor, [(d, v) for d, v in finished if v.forget_address])
             if again:
-                await cursor.execute(
-                    SQL["retry_later"],
-                    {
-                        "ids": [d.id for d, _ in again],
-                        "attempts": [d.attempt for d, _ in again],
-                        "after_seconds": [v.after_seconds for _, v in again],
-                        "errors": [v.error for _, v in again],
-                    },
-                )
+                await cursor.execute(SQL["retry_later"], _retries(again))
 
-    async def _finish(self, cursor: AsyncCursor[TupleRow], finished: Sequence[tuple[Delivery, Finish]]) -> None:
-        await cursor.execute(
-            SQL["finish"],
-            {
-                "ids": [d.id for d, _ in finished],
-                "attempts": [d.attempt for d, _ in finished],
-                "states": [v.state for _, v in finished],
-                "reasons": [v.reason for _, v in finished],
-                "providers": [v.provider or None for _, v in finished],
-                "provider_ids": [v.provider_id for _, v in finished],
-                "errors": [v.error for _, v in finished],
-            },
-        )
-        gone = [d.address for d, v in finished if v.forget_address and d.channel == "webpush"]
-        if gone:
-            endpoints = [endpoint for address in gone if (endpoint := _endpoint(address))]
+    async def _forget(self, cursor: AsyncCursor[TupleRow], gone: Sequence[tuple[Delivery, Finish]]) -> None:
+        """An address that is no good is not tried again: a device's subscription is removed, others are suppressed."""
+        devices = [d.address for d, _ in gone if d.channel == "webpush"]
+        if devices:
+            endpoints = [endpoint for address in devices if (endpoint := _endpoint(address))]
             await cursor.execute(SQL["remove_push_subscription"], {"endpoints": endpoints})
             log.info("push_subscription.removed", count=len(endpoints))
+        others = [(d, v) for d, v in gone if d.channel != "webpush"]
+        if others:
+            parameters = {
+                "channels": [d.channel for d, _ in others],
+                "addresses": [canonical(d.channel, d.address, self._default_region) for d, _ in others],
+                "reasons": ["invalid" for _ in others],
+                "details": [_plain(v.error) for _, v in others],
+            }
+            await cursor.execute(SQL["suppress"], parameters)
+            log.info("address.suppressed", count=len(others))
+
+
+def _finishes(finished: Sequence[tuple[Delivery, Finish]]) -> dict[str, list[Any]]:
+    return {
+        "ids": [d.id for d, _ in finished],
+        "attempts": [d.attempt for d, _ in finished],
+        "states": [v.state for _, v in finished],
+        "reasons": [v.reason for _, v in finished],
+        "providers": [_plain(v.provider) or None for _, v in finished],
+        "provider_ids": [_plain(v.provider_id) for _, v in finished],
+        "errors": [_plain(v.error) for _, v in finished],
+    }
+
+
+def _retries(again: Sequence[tuple[Delivery, TryAgain]]) -> dict[str, list[Any]]:
+    return {
+        "ids": [d.id for d, _ in again],
+        "attempts": [d.attempt for d, _ in again],
+        "after_seconds": [v.after_seconds for _, v in again],
+        "errors": [_plain(v.error) for _, v in again],
+        "uncertain": [v.uncertain for _, v in again],
+        "free": [v.free for _, v in again],
+    }
+
+
+def _attempts(tries: Sequence[tuple[Delivery, Try]]) -> dict[str, list[Any]]:
+    return {
+        "ids": [d.id for d, _ in tries],
+        "attempts": [d.attempt for d, _ in tries],
+        "providers": [_plain(t.provider) or "" for _, t in tries],
+        "started": [t.started_at for _, t in tries],
+        "ended": [t.ended_at for _, t in tries],
+        "outcomes": [t.outcome for _, t in tries],
+        "codes": [_plain(t.code) or "" for _, t in tries],
+        "details": [_plain(t.detail) for _, t in tries],
+    }
+
+
+def _plain(text: str | None) -> str | None:
+    """What a provider said, as PostgreSQL takes it, and not a novel."""
+    if text is None:
+        return None
+    # Whoever answers us decides what is in it: a lone surrogate from a header's bytes, say, which UTF-8 cannot hold.
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT]
 
 
 def _endpoint(subscription: str) -> str | None:
@@ -164,61 +202,3 @@ def _endpoint(subscription: str) -> str | None:
         return str(json.loads(subscription)["endpoint"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _delivery(columns: Sequence[Any]) -> Delivery | None:
-    """A claimed row as a delivery; None when its notification or message is gone."""
-    (id_, attempt, channel, address, notification, user, name, locale, event, subject, audience) = columns[:11]
-    (category, priority, title, body, text, url, action, created_at, expires_at) = columns[11:]
-    if user is None or title is None:
-        return None
-    return Delivery(
-        id=id_,
-        attempt=attempt,
-        channel=channel,
-        address=address,
-        notification_id=notification,
-        user_id=user,
-        recipient_name=name,
-        locale=locale,
-        event=event,
-        subject=subject,
-        audience=audience,
-        category=Category(category),
-        priority=Priority(priority),
-        title=title,
-        body=body,
-        text=text,
-        url=url,
-        action=action,
-        created_at=created_at,
-        expires_at=expires_at,
-    )
-
-
-def _orphan(columns: Sequence[Any]) -> Delivery:
-    """What is known of a delivery whose notification is gone: enough to finish it."""
-    id_, attempt, channel, address, notification = columns[:5]
-    expires_at = columns[-1]
-    return Delivery(
-        id=id_,
-        attempt=attempt,
-        channel=channel,
-        address=address,
-        notification_id=notification,
-        user_id="",
-        recipient_name="",
-        locale="",
-        event="",
-        subject="",
-        audience="",
-        category=Category.ORDER,
-        priority=Priority.NORMAL,
-        title="",
-        body="",
-        text="",
-        url=None,
-        action=None,
-        created_at=expires_at,
-        expires_at=expires_at,
-    )

@@ -1,6 +1,6 @@
 """What becomes of a delivery after an attempt. Pure: values in, a verdict out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -29,16 +29,16 @@ class TryAgain:
 
     after_seconds: float
     error: str
+    uncertain: bool = False
+    """This attempt, or one before it, may have been sent."""
+    free: bool = False
+    """Nobody was asked (a breaker is open, a rate is used up): it does not count as an attempt."""
 
 
 Verdict = Finish | TryAgain
 
-
-def before_sending(delivery: Delivery, now: datetime) -> Finish | None:
-    """Why ``delivery`` must not be sent after all, or None."""
-    if now >= delivery.expires_at:
-        return Finish("skipped", "expired")
-    return None
+UNKNOWN_SECONDS = 5.0
+"""What may have been sent is looked up, or sent again, no sooner: providers list a message a moment after taking it."""
 
 
 def after_sending(
@@ -47,13 +47,11 @@ def after_sending(
     settings: DeliverySettings,
     now: datetime,
     chance: float,
-    *,
-    repeatable: bool,
 ) -> Verdict:
     """What ``outcome`` means for ``delivery``.
 
     ``chance`` is a random number in [0, 1): retries wait that share of an exponentially growing time ("full jitter"),
-    so that what failed together does not come back together. ``repeatable``: sent twice, people see it once.
+    so that what failed together does not come back together.
     """
     match outcome:
         case Sent():
@@ -65,32 +63,32 @@ def after_sending(
                 error=outcome.error,
                 forget_address=outcome.suppress_address,
             )
-        case Unknown() if not repeatable:
-            return Finish(
-                "failed", provider=outcome.provider, error=f"outcome unknown, not sent again: {outcome.error}"
-            )
         case Unknown():
-            return _again(outcome.error, outcome.provider, None, delivery, settings, now, chance)
+            verdict = _again(outcome, UNKNOWN_SECONDS, delivery, settings, now, chance)
+            return replace(verdict, uncertain=True) if isinstance(verdict, TryAgain) else verdict
         case Retry():
-            return _again(outcome.error, outcome.provider, outcome.after, delivery, settings, now, chance)
+            verdict = _again(outcome, outcome.after, delivery, settings, now, chance)
+            # What was not certain before is no more certain for a provider that did not say.
+            return replace(verdict, uncertain=delivery.uncertain) if isinstance(verdict, TryAgain) else verdict
         case _:
             assert_never(outcome)
 
 
 def _again(
-    error: str,
-    provider: str,
+    outcome: Retry | Unknown,
     after: float | None,
     delivery: Delivery,
     settings: DeliverySettings,
     now: datetime,
     chance: float,
 ) -> Verdict:
-    if delivery.attempt >= settings.max_attempts:
+    error, provider, code = outcome.error, outcome.provider, outcome.code
+    free = isinstance(outcome, Retry) and not outcome.tries and not code
+    if delivery.attempt >= settings.max_attempts and not free:
         return Finish("failed", provider=provider, error=f"gave up after {delivery.attempt} attempts: {error}")
     # The exponent is bounded before the power is taken: 2.0 ** 2000 is an OverflowError.
     longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(delivery.attempt - 1, 60))
     wait = max(longest * chance, after or 0.0)
     if now + timedelta(seconds=min(wait, 10**9)) >= delivery.expires_at:
         return Finish("failed", provider=provider, error=f"would expire before another attempt: {error}")
-    return TryAgain(wait, error)
+    return TryAgain(wait, error, free=free)

@@ -10,6 +10,7 @@ from psycopg_pool import PoolTimeout
 from config.settings import DeliverySettings
 from daemon.clock import DatabaseClock
 from daemon.delivery.lane import Lane
+from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from dispatchers.base import Delivery, Dispatcher
 
@@ -25,14 +26,16 @@ class Workers:
     def __init__(
         self,
         dispatchers: Iterable[Dispatcher],
+        leases: Leases,
         ledger: Ledger,
         settings: DeliverySettings,
         clock: DatabaseClock,
         progressed: Callable[[], None],
     ) -> None:
+        self._leases = leases
         self._ledger = ledger
         self._progressed = progressed
-        self._lanes = {d.channel: Lane(d, ledger, settings, clock, progressed) for d in dispatchers}
+        self._lanes = {d.channel: Lane(d, leases, ledger, settings, clock, progressed) for d in dispatchers}
 
     @property
     def channels(self) -> frozenset[str]:
@@ -67,11 +70,16 @@ class Workers:
         try:
             async with asyncio.timeout(seconds + 5):
                 drained = (lane.drain(seconds) for lane in self._lanes.values())
-                results = await asyncio.gather(*drained, return_exceptions=True)
-                for error in results:
-                    if error is not None:
-                        log.warning("drain.incomplete", error=str(error))
+                unknown: list[int] = []
+                for result in await asyncio.gather(*drained, return_exceptions=True):
+                    if isinstance(result, BaseException):
+                        log.warning("drain.incomplete", error=str(result))
+                    else:
+                        unknown += result
                 await self._ledger.settled()
+                await self._leases.give_back_rest(unknown)
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("drain.incomplete", error=" ".join(str(error).split()))
         except TimeoutError:
             log.warning("drain.timeout", hint="leases run out, and another daemon takes these deliveries up")
         finally:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,21 @@ def event_of(change: Change, watch: Watch) -> Event | None:
     )
 
 
+def sent_event(name: str, key: str, data: Mapping[str, Any], at: datetime, idempotency_key: str | None) -> Event:
+    """An event that somebody sent (``orderbell.send``) and no watched table made."""
+    prefix = name.partition(".")[0]
+    return Event(
+        name=name,
+        subject=f"{prefix}:{key}",
+        watch="",
+        key=key,
+        label=_spoken(key),
+        row=data,
+        captured_at=at,
+        idempotency_key=idempotency_key,
+    )
+
+
 def name_of(value: str, events: Mapping[str, str]) -> str:
     """The event's name for a column value: as mapped, else the value in snake case (``Picked Up`` -> ``picked_up``).
 
@@ -47,10 +63,14 @@ def label_of(change: Change, watch: Watch) -> str:
     """What people call the row: its label column, else the key; of a UUID its first eight digits."""
     if watch.label_column is not None and change.new.get(watch.label_column) is not None:
         return str(change.new[watch.label_column])
+    return _spoken(change.key)
+
+
+def _spoken(key: str) -> str:
     try:
-        return UUID(change.key).hex[:8].upper() if len(change.key) >= 32 else f"#{change.key}"
+        return UUID(key).hex[:8].upper() if len(key) >= 32 else f"#{key}"
     except ValueError:
-        return change.key
+        return key
 
 
 def _text(value: Any) -> str | None:

@@ -1,6 +1,6 @@
 """Events + audiences + people + clock -> plan. Pure and total: whatever it is given, it answers with a plan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,15 +52,21 @@ class Policy:
 
 
 def plan(
-    events: Sequence[Event], audiences: Audiences, people: Mapping[str, Person], policy: Policy, now: datetime
+    events: Sequence[Event],
+    audiences: Audiences,
+    people: Mapping[str, Person],
+    policy: Policy,
+    now: datetime,
+    suppressed: Collection[tuple[str, str]] = (),
 ) -> Plan:
     """Who is told what about ``events``.
 
-    ``audiences`` has one entry per event, ``people`` everyone whom they name. Each person in an audience is told once
-    per event and audience, in the order of ``events``. Who cannot be told is named in the event's remarks or, where
-    only a channel is closed to them, in ``skipped``.
+    ``audiences`` has one entry per event, ``people`` everyone whom they name, ``suppressed`` the (channel, address)
+    that nothing is sent to. Each person in an audience is told once per event and audience, in the order of
+    ``events``. Who cannot be told is named in the event's remarks or, where only a channel is closed to them, in
+    ``skipped``; so is what a later event of the same batch supersedes.
     """
-    draft = _Draft(people, policy, now)
+    draft = _Draft(people, policy, now, suppressed)
     for event, told in zip(events, audiences, strict=True):
         draft.add(event, told)
     return draft.finished()
@@ -69,8 +75,15 @@ def plan(
 class _Draft:
     """A plan in the making."""
 
-    def __init__(self, people: Mapping[str, Person], policy: Policy, now: datetime) -> None:
+    def __init__(
+        self,
+        people: Mapping[str, Person],
+        policy: Policy,
+        now: datetime,
+        suppressed: Collection[tuple[str, str]],
+    ) -> None:
         self._people = people
+        self._suppressed = suppressed
         self._policy = policy
         self._now = now
         self._events: list[PlannedEvent] = []
@@ -80,6 +93,7 @@ class _Draft:
         self._skipped: list[SkippedDelivery] = []
 
     def finished(self) -> Plan:
+        self._supersede()
         return Plan(
             tuple(self._events),
             tuple(self._messages),
@@ -144,4 +158,32 @@ class _Draft:
             if not addresses:
                 self._skipped.append(SkippedDelivery(notification, channel, "no_address", "this person has none"))
             for address in addresses:
-                self._deliveries.append(PlannedDelivery(notification, channel, address))
+                if (channel, address) in self._suppressed:
+                    self._skipped.append(
+                        SkippedDelivery(notification, channel, "suppressed", "see orderbell.suppression", address)
+                    )
+                else:
+                    self._deliveries.append(PlannedDelivery(notification, channel, address))
+
+    def _supersede(self) -> None:
+        """Of several statuses of one subject in this batch, only the newest is sent to an audience on a channel."""
+        newest: dict[tuple[str, str, str, str], int] = {}
+        for delivery in self._deliveries:
+            newest[self._line(delivery)] = delivery.notification
+        kept = []
+        for delivery in self._deliveries:
+            if newest[self._line(delivery)] == delivery.notification:
+                kept.append(delivery)
+            else:
+                self._skipped.append(
+                    SkippedDelivery(
+                        delivery.notification, delivery.channel, "superseded", "by a newer status", delivery.address
+                    )
+                )
+        self._deliveries = kept
+
+    def _line(self, delivery: PlannedDelivery) -> tuple[str, str, str, str]:
+        """What a newer delivery must share with an older one to replace it."""
+        notification = self._notifications[delivery.notification]
+        subject = self._events[notification.event].event.subject
+        return subject, notification.audience, notification.person.user_id, delivery.channel

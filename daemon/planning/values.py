@@ -35,6 +35,8 @@ class Event:
     """What people call the row."""
     row: Mapping[str, Any]
     captured_at: datetime
+    idempotency_key: str | None = None
+    """Of an event that was sent: the same key twice is one event."""
 
     @property
     def prefix(self) -> str:
@@ -129,6 +131,7 @@ class SkippedDelivery:
     channel: str
     reason: str
     detail: str
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

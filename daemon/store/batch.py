@@ -35,6 +35,8 @@ def report(batch: Batch, known_events: Collection[str]) -> None:
             metrics.CAPTURE_ERRORS.labels(captured.watch or "?").inc()
             log.error("capture.failed", watch=captured.watch, error=captured.error, hint="orderbell install")
         metrics.COMMIT_TO_PLANNED.observe(max(0.0, (batch.now - captured.captured_at).total_seconds()))
+    for channel in batch.written.superseded:
+        metrics.DELIVERIES.labels(channel, "skipped", "superseded").inc()
     _report_plan(batch.plan, known_events)
 
 

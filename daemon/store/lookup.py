@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from config.mapping import Audience, People, as_psycopg, parameters_of
 from daemon.planning.plan import Audiences, Policy
 from daemon.planning.values import Event, Person
+from dispatchers.canonical import canonical
 from schema.queries import statements
 
 SQL = statements("plan")
@@ -24,8 +25,10 @@ class LookupFailed(RuntimeError):
 class Lookup:
     """Finds who is in an audience, and what is known about each person."""
 
-    def __init__(self, audiences: Mapping[str, Audience], people: People | None) -> None:
+    def __init__(self, audiences: Mapping[str, Audience], people: People | None, default_region: str = "") -> None:
+        """``default_region``: of phone numbers without a country code, as in the settings of the SMS channel."""
         self._audiences = audiences
+        self._default_region = default_region
         self._queries = {
             name: as_psycopg(audience.query) for name, audience in audiences.items() if audience.query is not None
         }
@@ -62,6 +65,24 @@ class Lookup:
         rows = [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
         devices = await self._push_subscriptions(cursor, ids) if "webpush" in channels else {}
         return {str(row["user_id"]): _person(row, devices) for row in rows}
+
+    async def suppressed(
+        self, cursor: AsyncCursor[TupleRow], people: Mapping[str, Person], channels: Collection[str]
+    ) -> set[tuple[str, str]]:
+        """The (channel, address) of these people that nothing is sent to any more, as the application spells them."""
+        spelled: dict[tuple[str, str], list[str]] = {}
+        for person in people.values():
+            for channel, addresses in person.addresses.items():
+                if channel in channels and channel != "webpush":  # a device that is gone is removed instead
+                    for address in addresses:
+                        key = (channel, canonical(channel, address, self._default_region))
+                        spelled.setdefault(key, []).append(address)
+        if not spelled:
+            return set()
+        keys = list(spelled)
+        parameters = {"channels": [channel for channel, _ in keys], "addresses": [address for _, address in keys]}
+        await cursor.execute(SQL["suppressed"], parameters)
+        return {(channel, address) for channel, known in await cursor.fetchall() for address in spelled[channel, known]}
 
     async def _members(
         self, cursor: AsyncCursor[TupleRow], name: str, audience: Audience, events: Sequence[Event]

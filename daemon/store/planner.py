@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import psycopg
 import structlog
@@ -17,13 +18,13 @@ from psycopg.rows import TupleRow
 from config.mapping import Watch
 from daemon import metrics
 from daemon.capture.doorbell import Connect, Doorbell
-from daemon.capture.outbox import Captured, Outbox, Unreadable, changes_in
-from daemon.planning.events import event_of
+from daemon.capture.outbox import Captured, NotOurs, Outbox
 from daemon.planning.plan import Policy, plan
-from daemon.planning.values import Change, Event, Plan
+from daemon.planning.values import Plan
 from daemon.room import Room
 from daemon.store.batch import Batch, report
 from daemon.store.lookup import Lookup
+from daemon.store.reading import read, said, set_aside
 from daemon.store.write import write
 from dispatchers.base import Delivery
 from schema import locks
@@ -35,6 +36,9 @@ SQL = statements("plan")
 
 SETTLE_SECONDS = 1.0
 """How often the outbox is asked to move its lower bound on, while there is work."""
+
+LOCKED_SECONDS = 0.2
+"""Before the application's tables are read again after one of them was locked."""
 
 RECONNECT_SECONDS = (0.1, 5.0)
 """The first and the longest wait before a lost connection is made again."""
@@ -50,6 +54,14 @@ class Planning:
     node: str
     batch_size: int
     lease_seconds: float
+
+
+class PlannerState(StrEnum):
+    """What this node's planner is doing."""
+
+    CONNECTING = "connecting"
+    STANDBY = "standby"
+    ACTIVE = "active"
 
 
 class Planner:
@@ -71,27 +83,34 @@ class Planner:
         self._publish = publish
         self._outbox = Outbox()
         self._settle_at = 0.0
-        self._found_nothing = False
-        self.active = False
+        self.state = PlannerState.CONNECTING
         self.live = asyncio.Event()
-        """Set once capture is live, here or at the planner that this one stands by for."""
+        """Set while capture is live, here or at the planner that this one stands by for."""
         self.progressed_at = asyncio.get_running_loop().time()
         """Loop time of the last sign of life: the watchdog asks."""
+
+    @property
+    def active(self) -> bool:
+        """Whether this is the one that plans."""
+        return self.state is PlannerState.ACTIVE
 
     async def run(self) -> None:
         """Plan for ever, through lost connections."""
         wait, longest = RECONNECT_SECONDS
         while True:
+            self.progressed_at = asyncio.get_running_loop().time()
             try:
                 await self._hold_office()
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except (psycopg.Error, NotOurs) as error:
                 metrics.RECONNECTS.inc()
-                log.warning("planner.connection_lost", error=str(error).strip(), retry_in_seconds=wait)
+                log.warning("planner.connection_lost", error=" ".join(str(error).split()), retry_in_seconds=wait)
             finally:
-                self.active = False
+                was_live = self.live.is_set()
+                self.state = PlannerState.CONNECTING
+                self.live.clear()
                 metrics.PLANNER_ACTIVE.set(0)
             await asyncio.sleep(wait)
-            wait = RECONNECT_SECONDS[0] if self.live.is_set() else min(wait * 2, longest)
+            wait = RECONNECT_SECONDS[0] if was_live else min(wait * 2, longest)
 
     async def _hold_office(self) -> None:
         connection = await self._connect("orderbell planner")
@@ -106,70 +125,78 @@ class Planner:
         key = {"class": locks.CLASS, "key": locks.PLANNER}
         cursor = await connection.execute(SQL["try_lock_planner"], key)
         if await cursor.fetchone() != (True,):
+            self.state = PlannerState.STANDBY
             log.info("planner.standby")
             self.live.set()
             await connection.execute(SQL["lock_planner"], key)
-        self.active = True
+        await connection.execute(SQL["planner_timeouts"])
+        self.state = PlannerState.ACTIVE
         metrics.PLANNER_ACTIVE.set(1)
         log.info("planner.active")
 
     async def _drain(self, connection: AsyncConnection[TupleRow]) -> int:
         """Plan one batch; returns how many changes it consumed."""
-        self.progressed_at = asyncio.get_running_loop().time()
-        if self._found_nothing and await self._nothing_there(connection):
-            return 0
-        try:
-            taken, batch = await self._plan_batch(connection, None)
-        except Exception as error:  # whatever one change makes fail, the others go on
-            if _is_the_databases(error):
-                raise
-            metrics.PLAN_FAILURES.inc()
-            log.warning("plan.batch_failed", error=_said(error))
-            return await self._plan_one_by_one(connection)
-        self._found_nothing = taken == 0
-        if batch is not None:
-            self._tell(batch)
-        return taken
-
-    async def _nothing_there(self, connection: AsyncConnection[TupleRow]) -> bool:
-        async with connection.cursor() as cursor:
-            return await self._outbox.is_empty(cursor)
-
-    async def _plan_one_by_one(self, connection: AsyncConnection[TupleRow]) -> int:
-        """Plan each change of the next batch by itself, and set aside those that cannot be planned."""
-        cursor = await connection.execute(SQL["peek"], {"limit": self.planning.batch_size})
-        ids = [row[0] for row in await cursor.fetchall()]
-        for change in ids:
+        while True:
+            self.progressed_at = asyncio.get_running_loop().time()
             try:
-                _, batch = await self._plan_batch(connection, change)
+                return await self._drain_once(connection)
+            except psycopg.errors.LockNotAvailable as error:
+                # The application is changing one of its tables. It comes first: nobody shall wait behind us.
+                metrics.PLANNER_WAITS.inc()
+                log.info("planner.waits", error=said(error))
+                await asyncio.sleep(LOCKED_SECONDS)
+
+    async def _drain_once(self, connection: AsyncConnection[TupleRow]) -> int:
+        async with connection.cursor() as cursor:
+            await self._settle(cursor)
+            looked = await self._outbox.look(cursor, self.planning.batch_size)
+            if not looked:
+                return 0
+            try:
+                self._tell(await self._plan_batch(connection, cursor, looked))
+            except Exception as error:  # whatever one change makes fail, the others go on
+                if _is_the_databases(error):
+                    raise
+                metrics.PLAN_FAILURES.inc()
+                log.warning("plan.batch_failed", error=said(error))
+                await self._plan_one_by_one(connection, cursor, looked)
+        return len(looked)
+
+    async def _plan_one_by_one(
+        self, connection: AsyncConnection[TupleRow], cursor: AsyncCursor[TupleRow], looked: Sequence[Captured]
+    ) -> None:
+        """Plan each change by itself, and set aside those that cannot be planned."""
+        for captured in looked:
+            self.progressed_at = asyncio.get_running_loop().time()
+            try:
+                self._tell(await self._plan_batch(connection, cursor, [captured]))
             except Exception as error:  # as above
                 if _is_the_databases(error):
                     raise
-                await connection.execute(SQL["set_aside"], {"id": change, "error": _said(error)})
+                await cursor.execute(SQL["set_aside"], {"id": captured.id, "error": said(error)})
                 metrics.CHANGES.labels("?", "set_aside").inc()
-                log.error("change.set_aside", change=change, error=_said(error))
-            else:
-                if batch is not None:
-                    self._tell(batch)
-        return len(ids)
+                log.error("change.set_aside", change=captured.id, error=said(error))
 
-    async def _plan_batch(self, connection: AsyncConnection[TupleRow], only: int | None) -> tuple[int, Batch | None]:
-        """Plan and write one batch, or one change; None where there was nothing."""
+    async def _plan_batch(
+        self, connection: AsyncConnection[TupleRow], cursor: AsyncCursor[TupleRow], looked: Sequence[Captured]
+    ) -> Batch:
+        """Plan these changes and write the plan.
+
+        The application's tables are read before the transaction begins: a lock on one of them must never be held
+        while waiting for another, or for our own writes.
+        """
         p = self.planning
+        reading = await read(cursor, looked, p.watches)
+        audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
+        people = await p.lookup.people(cursor, audiences, p.policy.channels)
+        suppressed = await p.lookup.suppressed(cursor, people, p.policy.channels)
         leased: dict[str, int] = {}
         try:
-            async with connection.transaction(), connection.cursor() as cursor:
-                await self._settle(cursor)
-                if only is None:
-                    taken, now = await self._outbox.take(cursor, p.batch_size)
-                else:
-                    taken, now = await self._outbox.take_one(cursor, only)
-                if now is None:
-                    return 0, None
-                outcomes, events = await self._read(cursor, taken)
-                audiences = await p.lookup.audiences(cursor, events, p.policy)
-                people = await p.lookup.people(cursor, audiences, p.policy.channels)
-                planned = plan(events, audiences, people, p.policy, now)
+            async with connection.transaction():
+                now = await self._outbox.consume(cursor, looked)
+                for captured, reason in reading.unreadable:
+                    await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
+                planned = plan(reading.events, audiences, people, p.policy, now, suppressed)
                 leased = self._reserve(planned)
                 written = await write(cursor, planned, leased, p.node, p.lease_seconds, now)
         except BaseException:
@@ -177,7 +204,7 @@ class Planner:
             for channel, count in leased.items():
                 self._room.release(channel, count)
             raise
-        return len(taken), Batch(taken, outcomes, planned, written, now)
+        return Batch(list(looked), reading.outcomes, planned, written, now)
 
     def _reserve(self, planned: Plan) -> dict[str, int]:
         """Channel -> how many deliveries of the plan this node's workers have room for."""
@@ -189,27 +216,6 @@ class Planner:
         if now >= self._settle_at:
             self._settle_at = now + SETTLE_SECONDS
             await self._outbox.settle(cursor)
-
-    async def _read(
-        self, cursor: AsyncCursor[TupleRow], taken: Sequence[Captured]
-    ) -> tuple[list[tuple[str, str]], list[Event]]:
-        """(watch, outcome) of each change, and the events; what cannot be read is set aside in the same transaction."""
-        outcomes: list[tuple[str, str]] = []
-        events: list[Event] = []
-        for captured in taken:
-            try:
-                changes: list[Change] = list(changes_in(captured, self.planning.watches))
-            except (Unreadable, ValueError) as error:
-                await cursor.execute(SQL["set_aside_taken"], _failed(captured, _said(error)))
-                outcomes.append(("?", "set_aside"))
-                log.error("change.set_aside", change=captured.id, error=_said(error))
-                continue
-            for change in changes:
-                event = event_of(change, self.planning.watches[change.watch])
-                outcomes.append((change.watch, "event" if event else "no_event"))
-                if event:
-                    events.append(event)
-        return outcomes, events
 
     def _tell(self, batch: Batch) -> None:
         """After the commit: hand over, publish, count."""
@@ -224,23 +230,5 @@ def _is_the_databases(error: Exception) -> bool:
 
     A query that was cancelled for taking too long is the change's: it would block all others for ever.
     """
-    lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    return lost and not isinstance(error, psycopg.errors.QueryCanceled)
-
-
-def _said(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, (Unreadable, psycopg.Error)) else f"{type(error).__name__}: {text}"
-
-
-def _failed(captured: Captured, error: str) -> dict[str, object]:
-    return {
-        "id": captured.id,
-        "watch": captured.watch,
-        "op": captured.op,
-        "key": captured.key,
-        "old": captured.old,
-        "new": captured.new,
-        "captured_at": captured.captured_at,
-        "error": error,
-    }
+    kinds = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, NotOurs)
+    return isinstance(error, kinds) and not isinstance(error, psycopg.errors.QueryCanceled)

@@ -31,6 +31,8 @@ class Written:
     live: tuple[Delivery, ...]
     """One per notification, for the hub; address is the user id."""
     leased: tuple[Delivery, ...]
+    superseded: tuple[str, ...] = ()
+    """Channels of the older deliveries that this plan replaced, one entry each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ async def write(
     leased = _lease(plan, room)
     lease_end = now + timedelta(seconds=lease_seconds)
     await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, now, lease_end))
+    superseded = await _supersede(cursor, plan, ids)
     return Written(
+        superseded=superseded,
         live=tuple(_live(plan, ids, index, now) for index in range(len(plan.notifications))),
         leased=tuple(_delivery(plan, ids, index, now) for index in sorted(leased)),
     )
@@ -94,6 +98,15 @@ async def _copy(cursor: AsyncCursor[TupleRow], name: str, rows: Iterator[tuple[A
             await copy.write_row(row)
 
 
+async def _supersede(cursor: AsyncCursor[TupleRow], plan: Plan, ids: _Ids) -> tuple[str, ...]:
+    """Replace what waits of older statuses of the same subjects: one statement, whatever the number of events."""
+    if not plan.deliveries:
+        return ()
+    subjects = sorted({plan.events[plan.notifications[d.notification].event].event.subject for d in plan.deliveries})
+    await cursor.execute(SQL["supersede"], {"subjects": subjects, "first": ids.deliveries})
+    return tuple(row[0] for row in await cursor.fetchall())
+
+
 def _lease(plan: Plan, room: Mapping[str, int]) -> set[int]:
     """Indexes of the deliveries that are born leased."""
     left = dict(room)
@@ -118,6 +131,7 @@ def _events(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
             list(planned.remarks),
             event.captured_at,
             now,
+            event.idempotency_key,
         )
 
 
@@ -162,7 +176,7 @@ def _skipped(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
             first + index,
             ids.notifications + s.notification,
             s.channel,
-            None,
+            s.address,
             "skipped",
             s.reason,
             0,
@@ -186,6 +200,9 @@ def _deliveries(
             plan.messages[n.message].locale,
             *state,
             n.expires_at,
+            n.person.user_id,
+            plan.events[n.event].event.subject,
+            n.audience,
         )
 
 

@@ -1,28 +1,74 @@
 -- The delivery worker's statements.
 
 -- name: claim
--- Takes what is due: pending deliveries, and those whose lease ran out because their daemon died. The attempt number
+-- Takes what is due: pending deliveries, and those whose lease ran out because their daemon died; of these nobody knows
+-- whether they were sent, so they come back uncertain. The attempt number
 -- fences: an outcome is written only by who holds the newest attempt. A delivery whose notification was deleted
 -- meanwhile comes back with nulls.
 WITH due AS (
-    SELECT id FROM orderbell.delivery
+    SELECT id, state = 'sending' AS lost FROM orderbell.delivery
     WHERE channel = %(channel)s AND due_at <= now()
     ORDER BY due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE orderbell.delivery d
-    SET state = 'sending', leased_by = %(node)s, attempt = d.attempt + 1,
+    SET state = 'sending', leased_by = %(node)s, attempt = d.attempt + 1, uncertain = d.uncertain OR due.lost,
         due_at = now() + make_interval(secs => %(lease_seconds)s)
     FROM due WHERE d.id = due.id
     RETURNING d.*
 )
 SELECT c.id, c.attempt, c.channel, c.address, c.notification_id, n.user_id, c.recipient_name, c.locale, n.event,
        n.subject, n.audience, n.category, n.priority, m.title, m.body, m.text, m.url, m.action, n.created_at,
-       c.expires_at, now()
+       c.expires_at, c.uncertain, now()
 FROM claimed c
 LEFT JOIN orderbell.notification n ON n.id = c.notification_id
 LEFT JOIN orderbell.message m ON m.id = n.message_id
 ORDER BY c.id;
+
+-- name: renew
+-- Leases of what is held or in flight here go on; whatever is missing from the answer is no longer ours.
+UPDATE orderbell.delivery d SET due_at = now() + make_interval(secs => %(lease_seconds)s)
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS o (id, attempt)
+WHERE d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
+RETURNING d.id;
+
+-- name: recheck
+-- Just before sending, against the live rows: why a delivery must not be sent after all. 'wait' where an older status
+-- of its line (subject, audience, person, channel) is in another daemon's hands at this moment. A delivery that is
+-- missing from the answer is no longer ours.
+SELECT d.id, now(), CASE
+    WHEN n.id IS NULL OR n.withdrawn_at IS NOT NULL THEN 'withdrawn'
+    WHEN d.expires_at <= now() THEN 'expired'
+    WHEN n.read_at IS NOT NULL THEN 'read'
+    WHEN EXISTS (SELECT FROM orderbell.suppression s WHERE s.channel = d.channel AND s.address = o.address)
+        THEN 'suppressed'
+    WHEN EXISTS (SELECT FROM orderbell.delivery e
+                 WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
+                   AND e.channel = d.channel AND e.notification_id > d.notification_id)
+      OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
+                 WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
+                   AND m.audience = d.audience AND h.channel = d.channel)
+        THEN 'superseded'
+    WHEN EXISTS (SELECT FROM orderbell.delivery e
+                 WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
+                   AND e.channel = d.channel AND e.notification_id < d.notification_id
+                   AND e.state = 'sending' AND e.due_at > now() AND e.leased_by IS DISTINCT FROM d.leased_by)
+        THEN 'wait'
+    END
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(addresses)s::text[]) AS o (id, attempt, address)
+JOIN orderbell.delivery d ON d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
+LEFT JOIN orderbell.notification n ON n.id = d.notification_id;
+
+-- name: keep_attempts
+INSERT INTO orderbell.attempt (delivery_id, attempt, provider, started_at, ended_at, outcome, code, detail)
+SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(providers)s::text[], %(started)s::timestamptz[],
+                     %(ended)s::timestamptz[], %(outcomes)s::text[], %(codes)s::text[], %(details)s::text[])
+ON CONFLICT DO NOTHING;
+
+-- name: suppress
+INSERT INTO orderbell.suppression (channel, address, reason, detail)
+SELECT * FROM unnest(%(channels)s::text[], %(addresses)s::text[], %(reasons)s::text[], %(details)s::text[])
+ON CONFLICT (channel, address) DO NOTHING;
 
 -- name: finish
 WITH outcome AS (
@@ -41,10 +87,12 @@ SELECT id, notification_id, channel, address, state, reason, attempt, provider, 
 
 -- name: retry_later
 UPDATE orderbell.delivery d
-SET state = 'pending', leased_by = NULL, error = o.error,
+SET state = 'pending', leased_by = NULL, error = o.error, uncertain = o.uncertain,
+    attempt = d.attempt - o.free::integer,
     due_at = now() + make_interval(secs => o.after_seconds)
-FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(after_seconds)s::double precision[], %(errors)s::text[])
-    AS o (id, attempt, after_seconds, error)
+FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(after_seconds)s::double precision[], %(errors)s::text[],
+            %(uncertain)s::boolean[], %(free)s::boolean[])
+    AS o (id, attempt, after_seconds, error, uncertain, free)
 WHERE d.id = o.id AND d.attempt = o.attempt;
 
 -- name: give_back
@@ -53,6 +101,11 @@ UPDATE orderbell.delivery d
 SET state = 'pending', leased_by = NULL, attempt = d.attempt - 1, due_at = now()
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS o (id, attempt)
 WHERE d.id = o.id AND d.attempt = o.attempt;
+
+-- name: give_back_rest
+-- At the end of a stop: what was written for this node and never reached its workers, because the stop came in between.
+UPDATE orderbell.delivery SET state = 'pending', leased_by = NULL, attempt = attempt - 1, due_at = now()
+WHERE leased_by = %(node)s AND state = 'sending' AND NOT id = ANY(%(unknown)s);
 
 -- name: remove_push_subscription
 DELETE FROM orderbell.push_subscription WHERE endpoint = ANY(%(endpoints)s);

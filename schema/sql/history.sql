@@ -1,8 +1,8 @@
--- Partitions of delivery_history, a day each (UTC). Bounds are made in Python and passed as literals.
+-- Partitions of delivery_history and attempt, a day each (UTC). Bounds are made in Python and passed as literals.
 
 -- name: existing
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'orderbell.delivery_history'::regclass AND c.relname <> 'delivery_history_default';
+WHERE i.inhparent = %(parent)s::regclass AND c.relname NOT LIKE '%%\_default';
 
 -- name: lock
 -- Two daemons must not make the same partition at once; the one that comes second leaves it to the first.
@@ -10,10 +10,10 @@ SELECT pg_try_advisory_xact_lock(%(class)s, %(key)s);
 
 -- name: create
 -- Made apart and then attached: attaching holds up readers and writers of the parent for less than creating in place.
-CREATE TABLE {partition} (LIKE orderbell.delivery_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
+CREATE TABLE {partition} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
 
 -- name: attach
-ALTER TABLE orderbell.delivery_history ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO ({end});
+ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO ({end});
 
 -- name: drop
 DROP TABLE {partition};

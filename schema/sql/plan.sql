@@ -1,20 +1,26 @@
 -- The planner's statements: everything between a captured change and a planned delivery.
 
--- name: take_changes
--- Consumes a batch, oldest first. %(hint)s is a lower bound that spares walking over dead rows (daemon.capture.outbox).
-DELETE FROM orderbell.change
-WHERE id IN (SELECT id FROM orderbell.change WHERE id >= %(hint)s ORDER BY id LIMIT %(limit)s)
-RETURNING id, watch, op, key, old::text, new::text, error, captured_at, now();
+-- name: look
+-- The oldest changes. %(hint)s is a lower bound that spares walking over dead rows (daemon.capture.outbox); of big rows
+-- fewer are taken, so that a batch has a bounded size.
+SELECT id, watch, op, key, old, new, error, captured_at
+FROM (SELECT *, sum(coalesce(octet_length(old), 0) + coalesce(octet_length(new), 0)) OVER (ORDER BY id)
+                - coalesce(octet_length(old), 0) - coalesce(octet_length(new), 0) AS before
+      FROM (SELECT id, watch, op, key, old::text, new::text, error, captured_at
+            FROM orderbell.change WHERE id >= %(hint)s ORDER BY id LIMIT %(limit)s) oldest) sized
+WHERE before < %(bytes)s
+ORDER BY id;
 
--- name: any_change
-SELECT EXISTS (SELECT FROM orderbell.change WHERE id >= %(hint)s);
+-- name: look_at
+SELECT id, watch, op, key, old::text, new::text, error, captured_at FROM orderbell.change WHERE id = %(id)s;
 
--- name: take_one
-DELETE FROM orderbell.change WHERE id = %(id)s
-RETURNING id, watch, op, key, old::text, new::text, error, captured_at, now();
+-- name: consume
+-- In the transaction that writes what these changes mean.
+WITH gone AS (DELETE FROM orderbell.change WHERE id = ANY(%(ids)s) RETURNING 1)
+SELECT count(*), now() FROM gone;
 
--- name: peek
-SELECT id FROM orderbell.change ORDER BY id LIMIT %(limit)s;
+-- name: known_keys
+SELECT idempotency_key FROM orderbell.event WHERE idempotency_key = ANY(%(keys)s);
 
 -- name: set_aside_taken
 -- A change that was taken and makes no sense, in the transaction that took it.
@@ -42,7 +48,8 @@ SELECT setval('orderbell.event_id_seq', nextval('orderbell.event_id_seq') + %(ev
 SELECT user_id, endpoint, p256dh, auth FROM orderbell.push_subscription WHERE user_id = ANY(%(ids)s) ORDER BY id;
 
 -- name: copy_event
-COPY orderbell.event (id, name, subject, watch, key, data, remarks, captured_at, planned_at) FROM STDIN;
+COPY orderbell.event (id, name, subject, watch, key, data, remarks, captured_at, planned_at, idempotency_key)
+FROM STDIN;
 
 -- name: copy_message
 COPY orderbell.message (id, event_id, audience, locale, title, body, text, url, action, error) FROM STDIN;
@@ -53,8 +60,34 @@ COPY orderbell.notification
 
 -- name: copy_delivery
 COPY orderbell.delivery
-    (id, notification_id, channel, address, recipient_name, locale, state, due_at, leased_by, attempt, expires_at)
+    (id, notification_id, channel, address, recipient_name, locale, state, due_at, leased_by, attempt, expires_at,
+     user_id, subject, audience)
 FROM STDIN;
+
+-- name: supersede
+-- What still waits about these subjects and is older than this plan's own deliveries to the same person, audience and
+-- channel will not be sent. What is being sent already is looked at again just before (delivery.sql: recheck).
+WITH newer AS (
+    SELECT subject, audience, user_id, channel, max(notification_id) AS notification_id
+    FROM orderbell.delivery
+    WHERE subject = ANY(%(subjects)s) AND id >= %(first)s
+    GROUP BY subject, audience, user_id, channel
+), old AS (
+    DELETE FROM orderbell.delivery d USING newer n
+    WHERE d.subject = n.subject AND d.audience = n.audience AND d.user_id = n.user_id AND d.channel = n.channel
+      AND d.notification_id < n.notification_id AND d.state = 'pending' AND NOT d.uncertain
+    RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error
+), kept AS (
+    INSERT INTO orderbell.delivery_history
+        (id, notification_id, channel, address, state, reason, attempt, error, finished_at)
+    SELECT id, notification_id, channel, address, 'skipped', 'superseded', attempt, error, now() FROM old
+)
+SELECT channel FROM old;
+
+-- name: suppressed
+SELECT s.channel, s.address FROM orderbell.suppression s
+JOIN unnest(%(channels)s::text[], %(addresses)s::text[]) AS a (channel, address)
+  ON a.channel = s.channel AND a.address = s.address;
 
 -- name: copy_history
 COPY orderbell.delivery_history
@@ -62,6 +95,12 @@ COPY orderbell.delivery_history
 
 -- name: lock_planner
 SELECT pg_advisory_lock(%(class)s, %(key)s);
+
+-- name: planner_timeouts
+-- From now on this session reads the application's tables: it waits for none of their locks for long (well under
+-- deadlock_timeout, so that we are never why the application's migration is a deadlock's victim), nor for a query that
+-- does not come to an end.
+SET lock_timeout = '500ms'; SET statement_timeout = '10s';
 
 -- name: try_lock_planner
 SELECT pg_try_advisory_lock(%(class)s, %(key)s);

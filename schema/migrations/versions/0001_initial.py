@@ -12,7 +12,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Run ``sql/0001_initial.sql``."""
-    op.get_bind().exec_driver_sql(script("0001_initial"))
+    op.get_bind().exec_driver_sql(script("0001_initial").replace("%", "%%"))  # no parameters: literal percents
 
 
 def downgrade() -> None:

@@ -30,6 +30,7 @@ def test_before_the_install_the_install_is_all_that_is_missing(
     checked = orderbell("check")
     assert checked.returncode == 1
     assert checked.stderr.splitlines() == ["Orderbell is not installed in this database: run `orderbell install`"]
+    assert checked.stdout.splitlines()[-1] == "Everything else is well. Next: orderbell install"
 
 
 def test_guesses_are_said_on_stderr_and_in_the_file(orderbell: Command, make_tables: Tables) -> None:

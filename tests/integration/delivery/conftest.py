@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from config.settings import Database, DeliverySettings
 from daemon.clock import DatabaseClock
 from daemon.connections import Connections
+from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.workers import Workers
 from dispatchers.base import Delivery, Outcome, Sent
@@ -64,11 +65,12 @@ class Queue:
         self._connection.execute(
             "WITH n AS (SELECT nextval('orderbell.delivery_id_seq') AS id FROM generate_series(1, %(count)s)),"
             " m AS (INSERT INTO orderbell.message SELECT id, 1, 'customer', 'en', 'title', 'body', 'text' FROM n),"
-            " o AS (INSERT INTO orderbell.notification SELECT id, 1, id, 'u', 'order.ready', 'order:1', 'customer',"
-            "       'order', 'normal', now() FROM n)"
+            " o AS (INSERT INTO orderbell.notification SELECT id, 1, id, 'u', 'order.ready', 'order:' || id,"
+            "       'customer', 'order', 'normal', now() FROM n)"
             " INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state,"
-            "       due_at, expires_at) SELECT id, id, %(channel)s, 'somewhere', 'Ada', 'en', 'pending', now(),"
-            "       now() + make_interval(secs => %(expires)s) FROM n",
+            "       due_at, expires_at, user_id, subject, audience)"
+            " SELECT id, id, %(channel)s, 'somewhere', 'Ada', 'en', 'pending', now(),"
+            "       now() + make_interval(secs => %(expires)s), 'u', 'order:' || id, 'customer' FROM n",
             {"count": count, "channel": channel, "expires": expires},
         )
 
@@ -115,7 +117,7 @@ async def working(
     pool = Connections(Database.model_validate({"url": url})).pool()
     await pool.open()
     clock = DatabaseClock()
-    workers = Workers(channels, Ledger(pool, settings, node, clock), settings, clock, lambda: None)
+    workers = Workers(channels, Leases(pool, settings, node, clock), Ledger(pool), settings, clock, lambda: None)
     task = asyncio.create_task(workers.run())
     try:
         yield workers

@@ -259,3 +259,131 @@ async def test_a_query_of_the_configuration_that_is_wrong_sets_changes_aside_wit
     (failed,) = bench.rows("SELECT error FROM orderbell.change_failed")
     assert "audience.customer" in failed["error"] or "no_such_table" in failed["error"]
     bench.close()
+
+
+async def test_an_event_that_was_sent_with_a_key_is_told_once(bench: Bench) -> None:
+    for _ in range(3):
+        bench.sql("SELECT orderbell.send('order.refunded', '7', '{\"customer_id\": 1}', 'refund-7')")
+    await bench.until_asleep()
+    bench.sql("SELECT orderbell.send('order.refunded', '7', '{\"customer_id\": 1}', 'refund-7')")
+    bench.sql("SELECT orderbell.send('order.refunded', '7', '{\"customer_id\": 1}')")
+    await bench.until_asleep()
+    rows = bench.rows("SELECT name, subject, idempotency_key FROM orderbell.event ORDER BY id")
+    assert rows == [
+        {"name": "order.refunded", "subject": "order:7", "idempotency_key": "refund-7"},
+        {"name": "order.refunded", "subject": "order:7", "idempotency_key": None},
+    ]
+    assert len(bench.rows("SELECT FROM orderbell.notification WHERE user_id = '1'")) == 2
+
+
+async def test_an_event_that_makes_no_sense_is_set_aside(bench: Bench) -> None:
+    bench.sql("SELECT orderbell.send('No Event', '7')")
+    await bench.until_asleep()
+    (row,) = bench.rows("SELECT error FROM orderbell.change_failed")
+    assert "order.ready" in row["error"]
+
+
+async def test_a_newer_status_replaces_what_still_waits_of_an_older_one(bench: Bench) -> None:
+    live_through(bench)
+    await bench.until_asleep()
+    bench.sql("UPDATE orders SET status = 'confirmed'")
+    await bench.until_asleep()
+    rows = bench.rows(
+        "SELECT n.event, n.audience, coalesce(d.state, h.state) AS state, h.reason FROM orderbell.notification n"
+        " LEFT JOIN orderbell.delivery d ON d.notification_id = n.id AND d.channel = 'email'"
+        " LEFT JOIN orderbell.delivery_history h ON h.notification_id = n.id AND h.channel = 'email' ORDER BY n.id"
+    )
+    assert [(r["event"], r["audience"], r["state"], r["reason"]) for r in rows] == [
+        ("order.created", "customer", "skipped", "superseded"),
+        ("order.created", "vendor", "pending", None),
+        ("order.confirmed", "customer", "pending", None),
+        ("order.confirmed", "vendor", None, None),
+    ]
+
+
+async def test_another_orders_deliveries_are_left_alone(bench: Bench) -> None:
+    live_through(bench)
+    live_through(bench, "confirmed")
+    await bench.until_asleep()
+    rows = bench.rows("SELECT subject, audience FROM orderbell.delivery WHERE channel = 'email' ORDER BY id")
+    assert ("order:1", "customer") in [(row["subject"], row["audience"]) for row in rows]
+
+
+async def test_a_suppressed_address_is_skipped_however_the_application_spells_it(bench: Bench) -> None:
+    bench.sql("INSERT INTO orderbell.suppression VALUES ('email', 'cora@example.com', 'stop')")
+    bench.sql("UPDATE people SET email = ' Cora@Example.COM ' WHERE id = 1")
+    live_through(bench)
+    await bench.until_asleep()
+    rows = bench.rows("SELECT address, reason FROM orderbell.delivery_history WHERE channel = 'email'")
+    assert rows == [{"address": "Cora@Example.COM", "reason": "suppressed"}]
+
+
+async def test_states_only_go_forward_whoever_writes(bench: Bench) -> None:
+    live_through(bench)
+    await bench.until_asleep()
+    bench.sql(
+        "INSERT INTO orderbell.delivery_history (id, notification_id, channel, state, attempt, finished_at)"
+        " VALUES (1000, 1, 'sms', 'sent', 1, now())"
+    )
+    bench.sql("UPDATE orderbell.delivery_history SET state = 'delivered' WHERE id = 1000")
+    for state in ("sent", "failed"):
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            bench.sql("UPDATE orderbell.delivery_history SET state = %s WHERE id = 1000", state)
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        bench.sql("UPDATE orderbell.delivery SET attempt = attempt + 2, state = 'sending'")
+
+
+async def test_a_plan_that_is_not_committed_gives_its_room_back(bench: Bench, room: NoRoom) -> None:
+    room.room = 100
+    bench.sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;"
+        " CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON orderbell.delivery DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    live_through(bench, "confirmed")
+    await bench.until_asleep()
+    assert len(bench.rows("SELECT FROM orderbell.change_failed")) == 2
+    assert room.reserved == 0
+    assert room.accepted == []
+
+
+async def test_a_locked_table_of_the_application_is_waited_for_and_nobody_waits_for_us(bench: Bench) -> None:
+    """The application migrates one table after the other; we read both. It must neither wait nor deadlock."""
+    task = asyncio.create_task(bench.planner.run())
+    migration = await psycopg.AsyncConnection.connect(bench.url)
+    try:
+        async with asyncio.timeout(20):
+            await bench.planner._doorbell.asleep.wait()
+            await migration.execute("LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+            live_through(bench, "ready")
+            await migration.execute("SELECT pg_sleep(1)")
+            await migration.execute("SET LOCAL lock_timeout = '1s'")
+            await migration.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            await migration.commit()
+            while len(bench.rows("SELECT FROM orderbell.event")) < 2:
+                await asyncio.sleep(0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await migration.close()
+    assert bench.rows("SELECT * FROM orderbell.change_failed") == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "datestyle = 'SQL, DMY'",
+        "statement_timeout = '300ms'",
+        "default_transaction_read_only = on",
+        "default_transaction_isolation = 'serializable'",
+        "timezone = 'Asia/Kathmandu'",
+        "idle_session_timeout = '200ms'",
+    ],
+)
+async def test_what_the_database_is_set_to_does_not_change_what_we_do(bench: Bench, setting: str) -> None:
+    name = bench.rows("SELECT current_database() AS name")[0]["name"]
+    bench.sql(f"ALTER DATABASE {name} SET {setting}")
+    live_through(bench, "ready")
+    await bench.until_asleep()
+    assert len(bench.rows("SELECT FROM orderbell.event")) == 2
+    assert bench.rows("SELECT * FROM orderbell.change_failed") == []

@@ -37,7 +37,7 @@ def gives(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> None:
         return verdict
 
     async def load(orders: int, writers: int, _per_second: float, **_: object) -> LoadResult:
-        return LoadResult(orders, writers, 14_000, 6.5, 0.1, 0.2, dict(verdict.received), verdict)
+        return LoadResult(orders, writers, 14_000, 6.5, 0.1, 0.2, dict(verdict.received), 3, verdict)
 
     monkeypatch.setattr(command, "once", once)
     monkeypatch.setattr(command, "load", load)
@@ -78,6 +78,7 @@ def test_a_load_run_says_what_was_measured(orderbell: CliRunner, monkeypatch: py
         "changes_queue_empty_after": 0.1,
         "queue_empty_after": 0.2,
         "expected": GOOD.received,
+        "superseded": 3,
         "received": GOOD.received,
         "missing": 0,
         "duplicates": 0,

@@ -4,7 +4,7 @@ import pytest
 
 from demo.arrival import Arrival
 from demo.expectation import Expectation
-from demo.ledger import Ledger
+from demo.ledger import Ledger, Slot
 
 MAIL = Expectation("email", "1", "1042", "order.created", "customer")
 TEXT = Expectation("sms", "1", "1042", "order.in_transit", "customer")
@@ -99,6 +99,47 @@ def test_a_message_may_come_before_it_is_expected(ledger: Ledger) -> None:
     ledger.expect([MAIL])
     assert ledger.outstanding == 0
     assert ledger.verdict().good
+
+
+MAIL_SLOT = Slot("email", "1", "1042", "order.created")
+TEXT_SLOT = Slot("sms", "1", "1042", None)
+
+
+def test_what_a_newer_status_has_replaced_is_not_missing(ledger: Ledger) -> None:
+    ledger.expect([MAIL, TEXT])
+    ledger.excuse(MAIL_SLOT)
+    ledger.saw(arrival(TEXT))
+    assert ledger.verdict().good
+    assert ledger.outstanding == 0
+
+
+def test_an_excuse_is_for_one_message_and_not_for_the_next(ledger: Ledger) -> None:
+    ledger.expect([TEXT, OTHER_TEXT])
+    ledger.excuse(TEXT_SLOT)
+    assert ledger.outstanding == 1
+    assert ledger.verdict().missing == ("sms to user 1 about order 1042",)
+
+
+def test_what_came_before_it_was_excused_is_as_good(ledger: Ledger) -> None:
+    ledger.expect([MAIL])
+    ledger.saw(arrival(MAIL))
+    ledger.excuse(MAIL_SLOT)
+    assert ledger.verdict().good
+
+
+def test_what_comes_though_it_was_excused_is_not_expected(ledger: Ledger) -> None:
+    ledger.expect([MAIL])
+    ledger.excuse(MAIL_SLOT)
+    ledger.saw(arrival(MAIL))
+    assert ledger.verdict().unexpected == ("email to user 1 about order.created of order 1042",)
+
+
+def test_what_came_twice_is_not_excused(ledger: Ledger) -> None:
+    ledger.expect([MAIL])
+    ledger.saw(arrival(MAIL))
+    ledger.saw(arrival(MAIL))
+    ledger.excuse(MAIL_SLOT)
+    assert ledger.verdict().duplicates == ("email to user 1 about order.created of order 1042",)
 
 
 async def test_completeness_waits_for_the_last_message(ledger: Ledger) -> None:

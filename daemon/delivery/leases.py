@@ -1,0 +1,151 @@
+"""Which deliveries are this node's to send: claimed, renewed, looked at again just before sending, given back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from config.names import Category, Priority
+from config.settings import DeliverySettings
+from daemon.clock import DatabaseClock
+from dispatchers.base import Delivery
+from dispatchers.canonical import canonical
+from schema.queries import statements
+
+SQL = statements("delivery")
+
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+
+class Leases:
+    """Takes due deliveries on lease. Whoever holds the newest attempt number of a delivery holds its lease."""
+
+    def __init__(
+        self, pool: Pool, settings: DeliverySettings, node: str, clock: DatabaseClock, default_region: str = ""
+    ) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._node = node
+        self._clock = clock
+        self._default_region = default_region
+
+    async def claim(self, channel: str, limit: int) -> tuple[list[Delivery], list[Delivery]]:
+        """Up to ``limit`` due deliveries of ``channel``, leased to this node; and those whose notification is gone."""
+        parameters = {
+            "channel": channel,
+            "limit": limit,
+            "node": self._node,
+            "lease_seconds": self._settings.lease_seconds,
+        }
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(SQL["claim"], parameters)
+            rows = await cursor.fetchall()
+        claimed: list[Delivery] = []
+        orphans: list[Delivery] = []
+        for *columns, now in rows:
+            self._clock.set(now)
+            delivery = _delivery(columns)
+            if delivery is None:
+                orphans.append(_orphan(columns))
+            else:
+                claimed.append(delivery)
+        return claimed, orphans
+
+    async def recheck(self, deliveries: Sequence[Delivery]) -> Mapping[int, str | None]:
+        """Delivery id -> None where it may be sent, ``wait``, or why to skip it; missing where the lease is lost.
+
+        Asks the live rows: superseded, withdrawn, expired, read, suppressed?
+        """
+        parameters = {
+            **_keys(deliveries),
+            "addresses": [canonical(d.channel, d.address, self._default_region) for d in deliveries],
+        }
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(SQL["recheck"], parameters)
+            rows = await cursor.fetchall()
+        if rows:
+            self._clock.set(rows[0][1])
+        return {id_: reason for id_, _, reason in rows}
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> set[int]:
+        """Begin these leases anew; the ids of those that are still ours."""
+        parameters = {**_keys(deliveries), "lease_seconds": self._settings.lease_seconds}
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(SQL["renew"], parameters)
+            return {row[0] for row in await cursor.fetchall()}
+
+    async def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Return deliveries that were leased and not begun, as if they had never been claimed."""
+        if deliveries:
+            async with self._pool.connection() as connection:
+                await connection.execute(SQL["give_back"], _keys(deliveries))
+
+    async def give_back_rest(self, unknown: Sequence[int]) -> None:
+        """Return everything else that is leased to this node, but not the ``unknown``: those may have been sent."""
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["give_back_rest"], {"node": self._node, "unknown": list(unknown)})
+
+
+def _keys(deliveries: Sequence[Delivery]) -> dict[str, list[int]]:
+    return {"ids": [d.id for d in deliveries], "attempts": [d.attempt for d in deliveries]}
+
+
+def _delivery(columns: Sequence[Any]) -> Delivery | None:
+    """A claimed row as a delivery; None when its notification or message is gone."""
+    (id_, attempt, channel, address, notification, user, name, locale, event, subject, audience) = columns[:11]
+    (category, priority, title, body, text, url, action, created_at, expires_at) = columns[11:20]
+    if user is None or title is None:
+        return None
+    return Delivery(
+        id=id_,
+        attempt=attempt,
+        channel=channel,
+        address=address,
+        notification_id=notification,
+        user_id=user,
+        recipient_name=name,
+        locale=locale,
+        event=event,
+        subject=subject,
+        audience=audience,
+        category=Category(category),
+        priority=Priority(priority),
+        title=title,
+        body=body,
+        text=text,
+        url=url,
+        action=action,
+        created_at=created_at,
+        expires_at=expires_at,
+        uncertain=columns[20],
+    )
+
+
+def _orphan(columns: Sequence[Any]) -> Delivery:
+    """What is known of a delivery whose notification is gone: enough to finish it."""
+    id_, attempt, channel, address, notification = columns[:5]
+    expires_at = columns[19]
+    return Delivery(
+        id=id_,
+        attempt=attempt,
+        channel=channel,
+        address=address,
+        notification_id=notification,
+        user_id="",
+        recipient_name="",
+        locale="",
+        event="",
+        subject="",
+        audience="",
+        category=Category.ORDER,
+        priority=Priority.NORMAL,
+        title="",
+        body="",
+        text="",
+        url=None,
+        action=None,
+        created_at=expires_at,
+        expires_at=expires_at,
+    )

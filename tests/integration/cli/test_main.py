@@ -1,0 +1,37 @@
+"""What every command has in common: how it says that something is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.integration.cli.conftest import Command
+
+WITHOUT_THE_EXTRA = "import sys; sys.modules['aiosmtpd'] = None; from daemon.cli.main import main; main()"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--once", "--json"], ["--load", "10"]])
+def test_the_demo_without_its_extra_says_what_to_install(arguments: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA, "demo", *arguments],
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("the demo needs aiosmtpd")
+    assert line.endswith(": pip install 'orderbell[demo]'")
+
+
+def test_what_the_database_refuses_is_one_line_in_its_words(database: str, orderbell: Command, tmp_path: Path) -> None:
+    (tmp_path / "orderbell.toml").write_text(f'[database]\nurl = "{database}"\n', encoding="utf-8")
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP TABLE orderbell.delivery_history CASCADE")
+    ran = orderbell("failed")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines() == ['the database refused: relation "orderbell.delivery_history" does not exist']
