@@ -67,6 +67,13 @@ class Ledger:
             self._audiences[one.user_id, one.order, one.event] = one.audience
             self._count(self._open(slot) - before)
 
+    def excuse(self, slot: Slot) -> None:
+        """One that was expected need not come: a newer status has taken its place."""
+        before = self._open(slot)
+        if before:
+            self._wanted[slot] -= 1
+            self._count(self._open(slot) - before)
+
     def saw(self, arrival: Arrival) -> None:
         """Add to what came."""
         slot = Slot(arrival.channel, arrival.user_id, arrival.order, arrival.event)

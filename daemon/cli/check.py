@@ -15,9 +15,15 @@ from daemon.channels import dispatchers_of
 from daemon.cli.console import ConfigOption, done, out, problem, settings_from
 from daemon.policy import catalogue_of
 from dispatchers.base import Dispatcher, Unusable
-from schema.errors import SchemaError
-from schema.inspection import problems_of_privilege, problems_of_watch
-from schema.install import check_version, stale_watches
+from schema.errors import SchemaError, VersionMismatch
+from schema.inspection import (
+    prepares_transactions,
+    problems_of_privilege,
+    problems_of_watch,
+    tables_hiding_rows,
+    tables_read,
+)
+from schema.install import SILENT, check_version, stale_watches
 
 PING_SECONDS = 20.0
 
@@ -31,13 +37,19 @@ def check(
     problems = list(_words(settings))
     if not problems:
         done("the configuration is sound")
+    outdated: list[str] = []
     if not offline:
-        problems += _database(settings)
+        unfit, outdated = _database(settings)
+        problems += unfit
         problems += asyncio.run(_providers(settings))
-    for line in problems:
+    for line in [*problems, *outdated]:
         problem(line)
+    count = len(problems) + len(outdated)
     if problems:
-        out.print(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}.", highlight=False)
+        out.print(f"{count} problem{'s' if count != 1 else ''}.", highlight=False)
+    elif outdated:
+        out.print("Everything else is well. Next: orderbell install", highlight=False)
+    if count:
         raise typer.Exit(1)
 
 
@@ -51,8 +63,10 @@ def _words(settings: Settings) -> Iterator[str]:
             )
 
 
-def _database(settings: Settings) -> list[str]:
-    """What the database says of the mapping, as the role that the daemon will use."""
+def _database(settings: Settings) -> tuple[list[str], list[str]]:
+    """What the database says of the mapping, as the role that the daemon will use: what a person must mend, and what
+    ``orderbell install`` mends.
+    """
     url = settings.database.url.get_secret_value()
     try:
         with psycopg.connect(
@@ -65,16 +79,19 @@ def _database(settings: Settings) -> list[str]:
             problems += _queries(connection, settings)
             try:
                 check_version(connection)
-                problems += [
-                    f"watch {name}: its triggers are missing or outdated: run `orderbell install`"
-                    for name in stale_watches(connection, settings)
-                    if not unfit[name]
-                ]
+            except VersionMismatch as error:
+                return problems, [str(error)]
             except SchemaError as error:
-                problems.append(str(error))
-            return problems
-    except psycopg.OperationalError as error:
-        return [f"database.url: {' '.join(str(error).split())}"]
+                return [*problems, str(error)], []
+            if prepares_transactions(connection):
+                out.print(SILENT, highlight=False, soft_wrap=True)
+            return problems, [
+                f"watch {name}: its triggers are missing or outdated: run `orderbell install`"
+                for name in stale_watches(connection, settings)
+                if not unfit[name]
+            ]
+    except psycopg.Error as error:
+        return [f"database.url: {' '.join(str(error).split())}"], []
 
 
 def _watches(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> dict[str, list[str]]:
@@ -84,9 +101,11 @@ def _watches(connection: psycopg.Connection[tuple[object, ...]], settings: Setti
         path = f"watch[{index}]"
         table, problems = problems_of_watch(connection, watch, path)
         if table is not None and not problems:
-            problems = problems_of_privilege(connection, watch, table, path)
+            problems = problems_of_privilege(connection, table, path)
         if not problems:
             done(f"{path}: {watch.table} can be watched")
+            if table is not None:
+                _warn_of_hidden_rows(connection, f"{path}.table", [table.oid])
         unfit[watch.name] = problems
     return unfit
 
@@ -94,7 +113,7 @@ def _watches(connection: psycopg.Connection[tuple[object, ...]], settings: Setti
 def _queries(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> Iterator[str]:
     """Run every query of the mapping with nobody in its arrays, in a transaction that is rolled back."""
     if settings.people is not None:
-        columns, error = _columns(connection, settings.people.query)
+        columns, error = _columns(connection, "people.query", settings.people.query)
         if error:
             yield f"people.query: {error}"
         elif "user_id" not in columns:
@@ -104,7 +123,7 @@ def _queries(connection: psycopg.Connection[tuple[object, ...]], settings: Setti
     for name, audience in settings.audience.items():
         if audience.query is None:
             continue
-        columns, error = _columns(connection, audience.query)
+        columns, error = _columns(connection, f"audience.{name}.query", audience.query)
         wanted = _shape(audience)
         if error:
             yield f"audience.{name}.query: {error}"
@@ -120,16 +139,44 @@ def _shape(audience: Audience) -> tuple[str, ...]:
     return ("value", "user_id") if audience.column else ("key", "user_id")
 
 
-def _columns(connection: psycopg.Connection[tuple[object, ...]], query: str) -> tuple[list[str], str | None]:
+def _columns(connection: psycopg.Connection[tuple[object, ...]], path: str, query: str) -> tuple[list[str], str | None]:
     """The columns that ``query`` yields, or the first line of what the database has against it."""
     nobody: dict[str, list[str]] = {parameter: [] for parameter in parameters_of(query)}
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION READ ONLY")
             cursor = connection.execute(SQL(as_psycopg(query)), nobody)
-            return [column.name for column in cursor.description or ()], None
+            columns = [column.name for column in cursor.description or ()]
+            if _is_filtered(connection, query, nobody):
+                _warn_of_hidden_rows(connection, path, tables_read(connection))
+            return columns, None
     except psycopg.Error as error:
         return [], str(error).splitlines()[0]
+
+
+def _is_filtered(connection: psycopg.Connection[tuple[object, ...]], query: str, nobody: dict[str, list[str]]) -> bool:
+    """Whether row-level security would keep rows of ``query`` from this role, also behind the views that it reads."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute("SET LOCAL row_security = off")  # an error then, in place of fewer rows
+            connection.execute(SQL(as_psycopg(query)), nobody)
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def _warn_of_hidden_rows(connection: psycopg.Connection[tuple[object, ...]], path: str, tables: list[int]) -> None:
+    """Not a problem, since the policies may show all that matters; but people who are not seen are not told."""
+    role = connection.info.user
+    for table in tables_hiding_rows(connection, tables):
+        out.print(
+            f'{path}: row-level security of {table} may hide rows from role "{role}", and who is hidden is not told:'
+            f' CREATE POLICY orderbell ON {table} FOR SELECT TO "{role}" USING (true)',
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 async def _providers(settings: Settings) -> list[str]:

@@ -1,15 +1,13 @@
-"""``install``, ``uninstall``, ``run`` and ``retry``."""
+"""``install``, ``uninstall`` and ``run``."""
 
 import asyncio
 from typing import Annotated
 
-import psycopg
 import typer
 
 from daemon import supervisor
 from daemon.cli.console import ConfigOption, done, out, problem, settings_from
 from schema import install as installing
-from schema.queries import statements
 
 
 def install(config: ConfigOption = None) -> None:
@@ -38,12 +36,3 @@ def run(config: ConfigOption = None) -> None:
         problem("nothing to do: the configuration has no [[watch]]")
         raise typer.Exit(2)
     raise typer.Exit(asyncio.run(supervisor.run(settings)))
-
-
-def retry(config: ConfigOption = None) -> None:
-    """Bring back every change that could not be planned, after its cause was mended."""
-    settings = settings_from(config)
-    with psycopg.connect(settings.database.url.get_secret_value()) as connection:
-        installing.check_version(connection)
-        count = connection.execute(statements("retry")["bring_back"]).rowcount
-    out.print(f"{count} change{'s' if count != 1 else ''} brought back.", highlight=False)

@@ -6,11 +6,11 @@ Exit codes: 0 done; 1 it did not work (the database away, something missing); 2 
 import importlib
 import sys
 
+import psycopg
 import typer
-from psycopg import OperationalError
 
 from config.errors import ConfigError
-from daemon.cli import check, inspect, lifecycle, secrets
+from daemon.cli import check, failures, inspect, lifecycle, secrets
 from daemon.cli.console import problem
 from schema.errors import Refused, SchemaError
 
@@ -26,7 +26,8 @@ app.command("check")(check.check)
 app.command("install")(lifecycle.install)
 app.command("uninstall")(lifecycle.uninstall)
 app.command("run")(lifecycle.run)
-app.command("retry")(lifecycle.retry)
+app.command("failed")(failures.failed)
+app.command("retry")(failures.retry)
 app.command("token")(secrets.token)
 app.command("vapid")(secrets.vapid)
 
@@ -38,9 +39,10 @@ def _add_demo() -> None:
     except ModuleNotFoundError as error:
         missing = error.name
 
-        @app.command("demo")
+        # Whatever it is called with: the hint, and not a complaint about an option.
+        @app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
         def absent() -> None:
-            """A small shop with Orderbell on it."""
+            """A small shop with Orderbell on it. Needs the extra orderbell[demo], which is not installed."""
             problem(f"the demo needs {missing}: pip install 'orderbell[demo]'")
             raise typer.Exit(1)
     else:
@@ -64,6 +66,11 @@ def main() -> None:
     except SchemaError as error:
         problem(str(error))
         sys.exit(1)
-    except OperationalError as error:
+    except psycopg.OperationalError as error:
         problem(f"the database cannot be used: {' '.join(str(error).split())}")
+        sys.exit(1)
+    except psycopg.Error as error:
+        # In the database's own words, without the statement that it points into.
+        said = error.diag.message_primary or str(error)
+        problem(f"the database refused: {' '.join(said.split())}")
         sys.exit(1)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -111,21 +112,39 @@ async def test_a_payload_of_a_megabyte(app: App, daemon: Daemon, providers: Prov
 
 
 async def test_a_status_that_goes_backwards(app: App, daemon: Daemon, providers: Providers) -> None:
+    """It is told as any other: whether it makes sense is the application's to know."""
     app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (70, 1)")
+    await until(lambda: len(providers.smtp.mails) == 1)
     app.sql("UPDATE logistics.shipment SET phase = 20")
-    await until(lambda: len(app.sql("SELECT FROM orderbell.event")) == 2)
-    assert [row["name"] for row in app.sql("SELECT name FROM orderbell.event ORDER BY id")] == [
-        "order.delivered", "order.confirmed",
-    ]  # fmt: skip
+    await until(lambda: len(providers.smtp.mails) == 2)
+    rows = app.sql(
+        "SELECT e.name, n.audience, e.remarks FROM orderbell.event e JOIN orderbell.notification n ON n.event_id = e.id"
+        " ORDER BY n.id"
+    )
+    assert rows == [
+        {"name": name, "audience": "customer", "remarks": ["vendor: nobody", *others]}
+        for name, others in (("order.delivered", ["driver: nobody"]), ("order.confirmed", []))
+    ]
+    assert await measured(daemon, "orderbell_events_total", event="order.delivered") == 1
+    assert await measured(daemon, "orderbell_events_total", event="order.confirmed") == 1
+    await until(lambda: app.sql("SELECT FROM orderbell.delivery") == [])
 
 
 async def test_an_order_deleted_meanwhile(app: App, daemon: Daemon, providers: Providers) -> None:
-    with_gone = (
-        "WITH new AS (INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1) RETURNING 1) SELECT * FROM new"
-    )
-    app.sql(with_gone)
-    app.sql("DELETE FROM logistics.shipment")
+    """What was committed is told, from what was captured: nothing is asked of the row, which is gone."""
+    with psycopg.connect(app.url) as connection:  # one transaction: the planner sees both or neither
+        connection.execute("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1)")
+        connection.execute("DELETE FROM logistics.shipment")
     await until(lambda: len(providers.smtp.mails) == 1)
+    rows = app.sql(
+        "SELECT e.name, e.key, n.audience, n.user_id FROM orderbell.event e"
+        " JOIN orderbell.notification n ON n.event_id = e.id"
+    )
+    assert rows == [{"name": "order.created", "key": "1", "audience": "customer", "user_id": "1"}]
+    await until(lambda: bool(app.sql("SELECT FROM orderbell.delivery_history")))
+    assert app.sql("SELECT channel, state FROM orderbell.delivery_history") == [{"channel": "email", "state": "sent"}]
+    assert await measured(daemon, "orderbell_changes_total", watch="shipments", outcome="event") == 1
+    assert await measured(daemon, "orderbell_deliveries_total", channel="email", state="sent") == 1
     await still_works(app, providers)
 
 

@@ -52,6 +52,7 @@ async def test_integer_keys_and_integer_codes(any_empty_database: str, providers
                 app.sql("INSERT INTO logistics.shipment (phase, ordered_by, cooked_by) VALUES (10, 1, 2)")
                 for code in list(INTEGER_CODES)[1:]:
                     driver = ", carried_by = 3" if code == "50" else ""
+                    await until(lambda: unfinished(app) == 0)
                     app.sql(f"UPDATE logistics.shipment SET phase = {code}{driver}")
                 live = [await frame(browser) for _ in range(7)]
                 await until(lambda: told(app) == EVERYONE and unfinished(app) == 0)
@@ -97,6 +98,7 @@ async def test_uuid_keys_quoted_names_and_an_enum(
                    SELECT 'W-17', 'Pending', c.id, m.id FROM "Customer" c, "Merchant" m""")
         for status in ("Confirmed", "Preparing", "Ready", "PickedUp", "InTransit", "Delivered"):
             driver = """, "riderId" = (SELECT id FROM "Rider" LIMIT 1)""" if status == "PickedUp" else ""
+            await until(lambda: unfinished(app) == 0)
             app.sql(f"""UPDATE "Order" SET status = '{status}'{driver}""")
         await until(lambda: told(app) == EVERYONE and unfinished(app) == 0)
     subjects = [mail.subject for mail in providers.smtp.mails if mail.to == ("cora@example.com",)]

@@ -1,11 +1,14 @@
 """The daemon as its service manager sees it: when it is ready, when it is alive, how it ends, and what it says then."""
 
 import asyncio
+import os
+import re
 import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +216,7 @@ async def test_the_watchdog_is_fed_while_nothing_happens(file: Path) -> None:
         assert not daemon.logged("daemon.stuck")
 
 
-async def test_the_watchdog_goes_hungry_while_the_planner_is_stuck(app: App, file: Path) -> None:
+async def test_a_locked_table_of_the_application_does_not_starve_the_watchdog(app: App, file: Path) -> None:
     app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1)")
     async with running(file, WATCHDOG_USEC=WATCHDOG_USEC) as daemon:
         await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 1)
@@ -221,12 +224,88 @@ async def test_the_watchdog_goes_hungry_while_the_planner_is_stuck(app: App, fil
             # What the query of [people] reads. The application's own write touches no such row, and goes through.
             other.execute("LOCK TABLE logistics.account IN ACCESS EXCLUSIVE MODE")
             app.sql("UPDATE logistics.shipment SET phase = 20")
-            await until(lambda: len(daemon.logged("daemon.stuck")) >= 1)
+            await until(lambda: len(daemon.logged("planner.waits")) >= 1)
             fed = daemon.notices.count(WATCHDOG)
-            await until(lambda: len(daemon.logged("daemon.stuck")) >= 5)
-            assert daemon.notices.count(WATCHDOG) == fed
+            # Twice the time after which systemd would have ended a daemon that had not fed it.
+            await until(lambda: daemon.notices.count(WATCHDOG) >= fed + 8)
+            assert len(app.sql("SELECT FROM orderbell.notification")) == 1
         await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 2)
+        assert not daemon.logged("daemon.stuck")
+        waits = re.search(r"^orderbell_planner_waits_total (\S+)$", (await answer(daemon.metrics)).text, re.MULTILINE)
+        assert waits is not None
+        assert float(waits[1]) >= 1
+
+
+@pytest.fixture
+def planners_backend(app: App) -> Iterator[Callable[[], int]]:
+    """Finds the server's process of the planner's connection; wakes it up at the end, whatever happened."""
+    found: list[int] = []
+
+    def find() -> int:
+        (row,) = app.sql(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'orderbell planner' AND datname = current_database()"
+        )
+        pid = int(row["pid"])
+        try:
+            is_ours = "postgres" in Path(f"/proc/{pid}/cmdline").read_text()
+            os.kill(pid, 0)
+        except (OSError, UnicodeDecodeError):
+            is_ours = False
+        if not is_ours:
+            absent = "the server's processes are not on this machine, or not ours to stop"
+            pytest.fail(absent) if os.environ.get("CI") == "true" else pytest.skip(absent)
+        found.append(pid)
+        return pid
+
+    yield find
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_the_watchdog_goes_hungry_while_the_planner_is_stuck(
+    app: App, file: Path, planners_backend: Callable[[], int]
+) -> None:
+    async with running(file, WATCHDOG_USEC=WATCHDOG_USEC) as daemon:
+        app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1)")
+        await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 1)
+        backend = planners_backend()
+        os.kill(backend, signal.SIGSTOP)
+        # The planner's next statement never returns.
+        app.sql("UPDATE logistics.shipment SET phase = 20")
+        await until(lambda: len(daemon.logged("daemon.stuck")) >= 1)
+        fed = daemon.notices.count(WATCHDOG)
+        await until(lambda: len(daemon.logged("daemon.stuck")) >= 5)
+        assert daemon.notices.count(WATCHDOG) == fed
+        os.kill(backend, signal.SIGCONT)
         await until(lambda: daemon.notices.count(WATCHDOG) > fed)
+        await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 2)
+    assert [row["name"] for row in app.sql("SELECT name FROM orderbell.event ORDER BY id")] == [
+        "order.created", "order.confirmed",
+    ]  # fmt: skip
+
+
+async def test_it_is_not_ready_while_nothing_is_captured(app: App, file: Path, cable: Cable) -> None:
+    await cable.join()
+    async with running(file, ORDERBELL_DATABASE__URL=cable.url) as daemon:
+        await cable.cut()
+
+        async def capture() -> tuple[int, str | None]:
+            ready = await answer(f"{daemon.http}/readyz")
+            return ready.status_code, ready.json()["checks"]["capture"]
+
+        async with asyncio.timeout(20):
+            while (found := await capture())[1] is None:
+                assert found[0] == 503, "the database does not answer, and that is known at once"
+        assert found == (503, "not live: no connection to the database yet, or none any more")
+        app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1)")
+        await cable.join()
+        async with asyncio.timeout(30):
+            while await capture() != (200, None):
+                assert daemon.process.returncode is None
+        await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 1)
+        assert daemon.notices.count(READY) == 1, "systemd is told once"
 
 
 async def test_it_says_how_it_is(file: Path, cable: Cable) -> None:
