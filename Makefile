@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test chaos check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -21,6 +21,11 @@ demo: $(READY) ## A small shop with Orderbell on it, in your browser
 test: $(READY) ## The whole test suite, on real PostgreSQL 18 and 16
 	@sh .ci/tools
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# make chaos CHAOS="--minutes 2 --kills 20 --restarts 4 --cuts 4 --seed 7"
+CHAOS ?= --minutes 12 --kills 100 --restarts 20 --cuts 30
+chaos: $(READY) ## Kill, cut and restart everything for twelve minutes, and count who was told
+	$(BIN)/python -m tests.chaos.run $(CHAOS)
 
 check: $(READY) ## ruff, mypy --strict, import contracts, unit tests
 	$(BIN)/ruff check .
