@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -173,18 +173,8 @@ class Lane:
             except BaseException:
                 self._held.extendleft(reversed(taken))
                 raise
-            begin: list[Delivery] = []
-            for one in taken:
-                delivery = one.delivery
-                reason = verdicts.get(delivery.id, "lost")
-                if reason is None and self._line(delivery) not in self._busy:
-                    self._busy.add(self._line(delivery))
-                    begin.append(delivery)
-                elif reason is None or reason == "wait":
-                    waits = True
-                    self._held.append(one)
-                elif reason != "lost":
-                    self._record(delivery, Finish("skipped", reason))
+            begin, some_wait = self._admit(taken, verdicts)
+            waits = waits or some_wait
             size = self._dispatcher.batch_size
             for start in range(0, len(begin), size):
                 self._send_soon(begin[start : start + size])
@@ -192,6 +182,23 @@ class Lane:
                 break
         metrics.IN_FLIGHT.labels(self._dispatcher.channel).set(len(self._sends))
         return waits
+
+    def _admit(self, taken: Sequence[_Held], verdicts: Mapping[int, str | None]) -> tuple[list[Delivery], bool]:
+        """Those that may go out now; and whether any has to wait for an older status of its line."""
+        begin: list[Delivery] = []
+        waits = False
+        for one in taken:
+            delivery = one.delivery
+            reason = verdicts.get(delivery.id, "lost")
+            if reason is None and self._line(delivery) not in self._busy:
+                self._busy.add(self._line(delivery))
+                begin.append(delivery)
+            elif reason is None or reason == "wait":
+                waits = True
+                self._held.append(one)
+            elif reason != "lost":
+                self._record(delivery, Finish("skipped", reason))
+        return begin, waits
 
     def _free(self) -> int:
         """How many more deliveries can go out now."""
