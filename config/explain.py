@@ -60,7 +60,8 @@ def path_of(location: Location) -> str:
         else:
             key = step if _BARE.fullmatch(step) else json.dumps(step, ensure_ascii=False)
             path += f".{key}" if path else key
-    return path
+    # A key may hold any character; where it breaks the line, it is written as its code.
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in path)
 
 
 def _problem(detail: Any, location: Location, model: type[BaseModel]) -> str:

@@ -108,7 +108,7 @@ async def test_a_template_that_fails(app: App, daemon: Daemon, providers: Provid
 async def test_a_payload_of_a_megabyte(app: App, daemon: Daemon, providers: Providers) -> None:
     app.sql("INSERT INTO logistics.shipment (phase, ordered_by, note) VALUES (10, 1, repeat('x', 1048576))")
     await still_works(app, providers)
-    assert len(app.sql("SELECT FROM orderbell.notification WHERE audience = 'customer'")) == 2
+    await until(lambda: len(app.sql("SELECT FROM orderbell.notification WHERE audience = 'customer'")) == 2)
 
 
 async def test_a_status_that_goes_backwards(app: App, daemon: Daemon, providers: Providers) -> None:

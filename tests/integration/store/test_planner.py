@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
+from schema.install import install
 from tests.integration.store.conftest import SHOP, Bench, NoRoom, settings_for
 
 LIFECYCLE = ("pending", "confirmed", "preparing", "ready", "picked_up", "in_transit", "delivered")
@@ -145,6 +146,7 @@ async def test_changes_of_one_order_are_planned_in_the_order_of_their_commits(be
 async def test_a_change_that_cannot_be_planned_is_set_aside_and_the_rest_goes_on(bench: Bench) -> None:
     """The people query fails on one order's data: a cast in the application's own function, say."""
     bench.sql("ALTER TABLE orders ALTER customer_id TYPE text")
+    install(settings_for(bench.url))
     bench.sql("INSERT INTO orders (status, customer_id) VALUES ('pending', '1')")
     bench.sql("INSERT INTO orders (status, customer_id) VALUES ('pending', 'not a number')")
     bench.sql("INSERT INTO orders (status, customer_id) VALUES ('pending', '2')")
@@ -245,8 +247,6 @@ async def test_a_query_of_the_configuration_that_is_wrong_sets_changes_aside_wit
 ) -> None:
     with psycopg.connect(any_empty_database) as connection:
         connection.execute(SHOP)
-    from schema.install import install
-
     settings = settings_for(
         any_empty_database,
         audience={"customer": {"query": query}},
