@@ -74,11 +74,19 @@ async def daemon(configuration: Path, credentials: Path, folder: Path) -> AsyncI
     transport, notices = await asyncio.get_running_loop().create_datagram_endpoint(_Notices, sock=listening)
     try:
         with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
+            starting = asyncio.ensure_future(asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "daemon.cli", "run", "--config", str(configuration),
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is for us, who then end things in order
-            )  # fmt: skip
+            ))  # fmt: skip
+            try:
+                process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # A signal in this very moment must not leave a daemon behind that nobody knows.
+                process = await starting
+                process.kill()
+                await process.wait()
+                raise
         running = Daemon(process, log)
         try:
             await unless_it_ends(notices.ready.wait(), running, READY_SECONDS)

@@ -21,7 +21,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def start(temporary_folder: Path) -> Iterator[Start]:
-    """Starts ``orderbell demo`` with arguments; what is still there at the end is killed."""
+    """Starts ``orderbell demo`` with arguments; what is still there at the end is ended."""
     started: list[subprocess.Popen[str]] = []
 
     def start_demo(*arguments: str) -> "subprocess.Popen[str]":
@@ -37,5 +37,10 @@ def start(temporary_folder: Path) -> Iterator[Start]:
 
     yield start_demo
     for process in started:
-        process.kill()
-        process.communicate()
+        # In order first: killed outright, a demo cannot end the daemon that it started.
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
