@@ -46,11 +46,7 @@ class Leases:
         orphans: list[Delivery] = []
         for *columns, now in rows:
             self._clock.set(now)
-            delivery = _delivery(columns)
-            if delivery is None:
-                orphans.append(_orphan(columns))
-            else:
-                claimed.append(delivery)
+            (orphans if _is_orphan(columns) else claimed).append(_delivery(columns))
         return claimed, orphans
 
     async def recheck(self, deliveries: Sequence[Delivery]) -> Mapping[int, str | None]:
@@ -92,60 +88,36 @@ def _keys(deliveries: Sequence[Delivery]) -> dict[str, list[int]]:
     return {"ids": [d.id for d in deliveries], "attempts": [d.attempt for d in deliveries]}
 
 
-def _delivery(columns: Sequence[Any]) -> Delivery | None:
-    """A claimed row as a delivery; None when its notification or message is gone."""
+def _is_orphan(columns: Sequence[Any]) -> bool:
+    """Whether a claimed row's notification or message is gone."""
+    user, title = columns[5], columns[13]
+    return user is None or title is None
+
+
+def _delivery(columns: Sequence[Any]) -> Delivery:
+    """A claimed row as a delivery; of an orphan, what is known, which is enough to finish it."""
     (id_, attempt, channel, address, notification, user, name, locale, event, subject, audience) = columns[:11]
-    (category, priority, title, body, text, url, action, created_at, expires_at) = columns[11:20]
-    if user is None or title is None:
-        return None
+    (category, priority, title, body, text, url, action, created_at, expires_at, uncertain) = columns[11:]
     return Delivery(
         id=id_,
         attempt=attempt,
         channel=channel,
         address=address,
         notification_id=notification,
-        user_id=user,
+        user_id=user or "",
         recipient_name=name,
         locale=locale,
-        event=event,
-        subject=subject,
-        audience=audience,
-        category=Category(category),
-        priority=Priority(priority),
-        title=title,
-        body=body,
-        text=text,
+        event=event or "",
+        subject=subject or "",
+        audience=audience or "",
+        category=Category(category or Category.ORDER),
+        priority=Priority(priority or Priority.NORMAL),
+        title=title or "",
+        body=body or "",
+        text=text or "",
         url=url,
         action=action,
-        created_at=created_at,
+        created_at=created_at or expires_at,
         expires_at=expires_at,
-        uncertain=columns[20],
-    )
-
-
-def _orphan(columns: Sequence[Any]) -> Delivery:
-    """What is known of a delivery whose notification is gone: enough to finish it."""
-    id_, attempt, channel, address, notification = columns[:5]
-    expires_at = columns[19]
-    return Delivery(
-        id=id_,
-        attempt=attempt,
-        channel=channel,
-        address=address,
-        notification_id=notification,
-        user_id="",
-        recipient_name="",
-        locale="",
-        event="",
-        subject="",
-        audience="",
-        category=Category.ORDER,
-        priority=Priority.NORMAL,
-        title="",
-        body="",
-        text="",
-        url=None,
-        action=None,
-        created_at=expires_at,
-        expires_at=expires_at,
+        uncertain=uncertain,
     )
