@@ -1,13 +1,12 @@
 """The settings of each channel and its providers."""
 
-from ipaddress import ip_address
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from config.addresses import problem_of_domain, problem_of_mailbox
-from config.mapping import Section
+from config.section import Section
+from config.urls import check_https
 
 NAME = "names the provider in metrics and attempts; needed where there is more than one"
 RATE = "messages in a second that one daemon sends through it at most, the rest through the next; 0: no limit"
@@ -57,6 +56,59 @@ class EmailProvider(Section):
         return self
 
 
+class Dkim(Section):
+    """A signature that lets receivers see who is answerable for a mail (RFC 6376). Needs orderbell[dkim]."""
+
+    selector: str = Field(default="", description="the key's name: SELECTOR._domainkey.DOMAIN in the DNS")
+    domain: str | None = Field(default=None, description="who signs; default: the sender's domain")
+    private_key: SecretStr | None = Field(
+        default=None, description="RSA in PEM, or base64 of an Ed25519 seed; from a secret file. Without one: unsigned"
+    )
+
+    @field_validator("domain")
+    @classmethod
+    def _domain(cls, text: str | None) -> str | None:
+        problem = problem_of_domain(text) if text is not None else None
+        if problem:
+            raise ValueError(problem)
+        return text
+
+    @model_validator(mode="after")
+    def _key_and_selector(self) -> Self:
+        if self.private_key is not None and not self.selector:
+            raise ValueError("a private_key goes with a selector")
+        return self
+
+
+class Bounces(Section):
+    """Where mails that come back arrive: a Maildir, or a listener of our own, or both."""
+
+    address: str | None = Field(
+        default=None,
+        description="the envelope sender; each mail gets its own, bounces+TOKEN@..., which says what came back (VERP)",
+    )
+    maildir: str | None = Field(default=None, description="a Maildir that these mails are delivered to")
+    poll_seconds: float = Field(default=10.0, gt=0, description="how often the Maildir is looked into")
+    host: str = Field(default="127.0.0.1", description="the address of the SMTP listener")
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="of an SMTP listener for these mails; default: none; 0: any free port"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _mailbox(cls, text: str | None) -> str | None:
+        problem = problem_of_mailbox(text) if text is not None else None
+        if problem:
+            raise ValueError(problem)
+        return text
+
+    @model_validator(mode="after")
+    def _port_and_address(self) -> Self:
+        if self.port is not None and self.address is None:
+            raise ValueError("a port goes with an address: mails to any other are refused")
+        return self
+
+
 class Email(Section):
     """The e-mail channel."""
 
@@ -67,6 +119,11 @@ class Email(Section):
     accent: str = Field(default="#4f46e5", pattern=r"^#[0-9a-fA-F]{6}$", description="the button's colour")
     footer: str = Field(default="", description="the line under each mail: an address, why one gets it")
     concurrency: int = Field(default=16, ge=1, description="messages in flight at most")
+    link_secret: SecretStr | None = Field(
+        default=None, description="signs unsubscribe links and return addresses; default: auth.secret"
+    )
+    dkim: Dkim = Dkim()
+    bounces: Bounces = Bounces()
     provider: tuple[EmailProvider, ...] = Field(default=(), description="in the order of preference; none: no e-mail")
 
     @field_validator("provider")
@@ -74,6 +131,14 @@ class Email(Section):
     def _unlike_names(cls, providers: tuple[EmailProvider, ...]) -> tuple[EmailProvider, ...]:
         _unlike_names("email", providers)
         return providers
+
+    @field_validator("link_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        # Whoever has a link and time can try secrets against it.
+        if secret is not None and len(secret.get_secret_value().encode()) < 32:
+            raise ValueError("must be at least 32 bytes: openssl rand -base64 48")
+        return secret
 
     @field_validator("sender", "reply_to", "brand", "footer")
     @classmethod
@@ -126,13 +191,7 @@ class SmsProvider(Section):
     @field_validator("base_url")
     @classmethod
     def _not_in_the_clear(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname or "", parts.port
-        except ValueError:
-            raise ValueError("is not a URL: https://...") from None
-        if parts.scheme != "https" and not _is_loopback(host):
-            raise ValueError("must be https: the token would go out in the clear (http is for loopback only)")
+        check_https(url, "the token would go out in the clear")
         return url
 
     @model_validator(mode="after")
@@ -140,15 +199,6 @@ class SmsProvider(Section):
         if (self.messaging_service_sid is None) == (self.from_number is None):
             raise ValueError("needs one of messaging_service_sid and from_number")
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Sms(Section):
@@ -160,6 +210,18 @@ class Sms(Section):
         description="ISO 3166 region of numbers that carry no country code",
     )
     concurrency: int = Field(default=16, ge=1, description="requests in flight at most")
+    segments: int = Field(
+        default=3,
+        ge=1,
+        le=10,
+        description="a longer text is replaced by its title, and counted; a rule may say another",
+    )
+    transliterate: bool = Field(
+        default=True, description="plain letters where that saves segments: quotes, dashes, accents that GSM-7 lacks"
+    )
+    help_text: str = Field(
+        default="", max_length=480, description="what HELP is answered with; default: by Twilio, with its own words"
+    )
     provider: tuple[SmsProvider, ...] = Field(default=(), description="in the order of preference; none: no SMS")
 
     @field_validator("provider")

@@ -28,6 +28,27 @@ class Category(StrEnum):
     SUPPORT = "support"
 
 
+NOT_DECLINED = frozenset({Category.SECURITY, Category.VERIFICATION})
+"""Nobody unsubscribes from these: who has declined every mail still wants to reset a password."""
+
+
+class Closed(StrEnum):
+    """Why nothing is sent to an address any more."""
+
+    INVALID = "invalid"
+    """A provider said that there is no such address."""
+    BOUNCE = "bounce"
+    """A mail that had been taken came back."""
+    STOP = "stop"
+    """The recipient answered STOP, also to another sender of the same account."""
+    UNSUBSCRIBE = "unsubscribe"
+    """The recipient unsubscribed from everything."""
+    COMPLAINT = "complaint"
+    """The recipient reported a message as spam."""
+    MANUAL = "manual"
+    """Somebody closed it by hand."""
+
+
 INBOX = "inbox"
 """The channel every notification has: the inbox, shown live by the hub. It needs no delivery row."""
 

@@ -9,6 +9,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from config.settings import Database
 
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
 CLIENT_KEEPALIVE: dict[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -69,7 +71,7 @@ class Connections:
         """A connection of its own, in autocommit mode."""
         return await AsyncConnection.connect(autocommit=True, **parameters(self._settings, application_name, **session))
 
-    def pool(self) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
+    def pool(self) -> Pool:
         """The delivery workers' pool, not yet open."""
         return AsyncConnectionPool(
             # Autocommit: most of what workers ask is one statement, which needs no BEGIN and COMMIT around it.

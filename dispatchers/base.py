@@ -7,11 +7,20 @@ that bounced is decided once, in ``daemon.delivery``.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Protocol
 
 from config import Settings
-from config.names import Category, Priority
+from config.names import Category, Closed, Priority
+
+
+class Kind(StrEnum):
+    """Of a delivery whose words are not its notification's."""
+
+    DIGEST = "digest"
+    """Several notifications in one message."""
+    WITHDRAWAL = "withdrawal"
+    """Takes the place of what a device shows: it holds no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,14 @@ class Delivery:
     created_at: datetime
     expires_at: datetime
     """Not to be sent after this."""
+    step: int = 0
+    """Of its rule."""
+    kind: Kind | None = None
     uncertain: bool = False
     """An earlier attempt may have been sent without our knowing: a dispatcher that is not ``repeatable`` asks its
     provider before it sends again."""
+    critical: bool = False
+    """Sent whatever people chose: it offers no way to unsubscribe."""
 
 
 class Fault(Enum):
@@ -114,11 +128,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Not sent, and never will be; ``suppress_address`` when the address itself is the reason."""
+    """Not sent, and never will be; ``suppress_address`` when the address itself is the reason, ``closed`` which."""
 
     error: str
     suppress_address: bool = False
     provider: str = ""
+    closed: Closed = field(default=Closed.INVALID, compare=False)
     code: str = field(default="", compare=False)
     tries: tuple[Try, ...] = field(default=(), compare=False)
     fault: Fault = field(default=Fault.RECIPIENT, compare=False)

@@ -8,7 +8,8 @@ How it is wired::
     hub = Hub(settings.hub, settings.http.allowed_origins, authenticate=tokens.verify, inbox=inbox,
               queries=settings.database.pool_size)
     app = create_app(settings, tokens=tokens, engine=engine, inbox=inbox, reading=hub.reading,
-                     vapid_public_key=None, readiness=health.checks)  # async: check -> None or what is wrong
+                     vapid_public_key=None, feedback=feedback,
+                     readiness=health.checks)  # async: check -> None or what is wrong
     server = HttpServer(app, settings.http, websocket=hub.protocol_class(),
                         drain_seconds=settings.shutdown.drain_seconds)
     metrics = MetricsServer(settings.metrics)

@@ -10,10 +10,16 @@ from daemon.api.auth import Tokens
 from daemon.api.body import BodyLimit
 from daemon.api.caller import Parts
 from daemon.api.inbox import Inbox
-from daemon.api.routes import health, notifications, push
+from daemon.api.routes import health, notifications, push, twilio, unsubscribe
 from daemon.api.routes.health import Readiness
 from daemon.api.static import WebFiles
 from daemon.api.subscriptions import Subscriptions
+from daemon.api.unsubscribe_page import UnsubscribePage
+from daemon.feedback.record import Feedback
+from dispatchers.email.keys import link_secret
+from dispatchers.email.message import brand_of
+from dispatchers.email.unsubscribe import Links
+from dispatchers.sms.signature import Accounts
 from dispatchers.websocket import Reading
 
 
@@ -26,6 +32,7 @@ def create_app(
     reading: Reading,
     vapid_public_key: str | None,
     readiness: Readiness,
+    feedback: Feedback,
 ) -> FastAPI:
     """The application, for :class:`daemon.api.server.HttpServer`.
 
@@ -42,10 +49,19 @@ def create_app(
         reading=reading,
         subscriptions=Subscriptions(engine, allow_private_endpoints=settings.webpush.allow_private_endpoints),
         vapid_public_key=vapid_public_key,
+        feedback=feedback,
+        twilio=Accounts(settings.sms, settings.http.public_url),
+        help_text=settings.sms.help_text,
+        links=Links(settings.http.public_url, link_secret(settings)),
+        unsubscribe_page=UnsubscribePage(brand=brand_of(settings.email), accent=settings.email.accent),
     )
     app.state.readiness = readiness
-    for module in (notifications, push, health):
+    for module in (notifications, push, health, twilio, unsubscribe):
         app.include_router(module.router)
+    if settings.sms.provider and settings.http.public_url:
+        twilio.begin_series()
+    if settings.email.provider and settings.http.public_url:
+        unsubscribe.begin_series()
     app.mount("/web", WebFiles(), name="web")
     problems.install(app)
     app.add_middleware(BodyLimit)

@@ -9,6 +9,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from daemon.api.auth import Identity, Tokens
 from daemon.api.inbox import Inbox
 from daemon.api.subscriptions import Subscriptions
+from daemon.api.unsubscribe_page import UnsubscribePage
+from daemon.feedback.record import Feedback
+from dispatchers.email.unsubscribe import Links
+from dispatchers.sms.signature import Accounts
 from dispatchers.websocket import Reading, Unauthenticated
 
 
@@ -21,6 +25,12 @@ class Parts:
     reading: Reading
     subscriptions: Subscriptions
     vapid_public_key: str | None
+    feedback: Feedback
+    twilio: Accounts
+    help_text: str
+    """What HELP is answered with; empty: nothing."""
+    links: Links
+    unsubscribe_page: UnsubscribePage
 
 
 async def _parts(request: Request) -> Parts:

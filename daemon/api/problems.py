@@ -4,6 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -17,6 +18,16 @@ from dispatchers.websocket import CannotAuthenticate, Unauthenticated
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+AWAY = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    psycopg.OperationalError,  # psycopg_pool's own are of this kind
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""The database is not there, or not to be written to, as SQLAlchemy and psycopg say it."""
 
 
 class Problem(BaseModel):
@@ -48,7 +59,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Have ``app`` answer every error with a problem document."""
-    for error in (OperationalError, InterfaceError, PoolTimeout):
+    for error in AWAY:
         app.add_exception_handler(error, _database_away)
     app.add_exception_handler(Unauthenticated, _unauthenticated)
     app.add_exception_handler(CannotAuthenticate, _cannot_authenticate)

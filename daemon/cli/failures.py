@@ -14,8 +14,7 @@ from rich.text import Text
 
 from config import Settings
 from daemon.cli.console import ConfigOption, err, out, problem, settings_from
-from daemon.connections import parameters
-from schema.install import check_version
+from daemon.cli.database import connected
 from schema.queries import statements
 
 SQL = statements("retry")
@@ -37,7 +36,7 @@ def failed(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """List deliveries that failed (d…) and changes that could not be planned (c…), newest first."""
-    with _connected(settings_from(config)) as connection, connection.cursor(row_factory=tuple_row) as cursor:
+    with connected(settings_from(config), "failures") as connection, connection.cursor(row_factory=tuple_row) as cursor:
         # One more than is shown tells whether there are more.
         chosen = {"channel": channel, "error": error, "limit": limit + 1}
         deliveries = cursor.execute(SQL["failed_deliveries"], chosen).fetchall()
@@ -79,7 +78,7 @@ def retry(
     if channel and changes:
         problem(f"a change has no channel: leave out c{changes[0]} or --channel")
         raise typer.Exit(2)
-    with _connected(settings) as connection:
+    with connected(settings, "failures") as connection:
         count = _bring_back(connection, settings, deliveries if ids else None, channel, error)
         rows = 0
         if not channel:
@@ -136,16 +135,6 @@ def _bring_back(
             done += brought
             progress.update(task, completed=done)
     return done
-
-
-def _connected(settings: Settings) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(autocommit=True, **parameters(settings.database, "orderbell failures"))
-    try:
-        check_version(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _numbers(ids: list[str], kind: str) -> list[int]:

@@ -12,8 +12,9 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
-from daemon.delivery.leases import Pool
+from daemon.connections import Pool
 from daemon.delivery.policy import Finish, TryAgain, Verdict
+from daemon.kept import kept
 from dispatchers.base import Delivery, Try
 from dispatchers.canonical import canonical
 from schema.queries import statements
@@ -27,9 +28,6 @@ FLUSH_AT_MOST = 1_000
 
 REST_MAX_SECONDS = 0.02
 """After a write; the longest that an outcome waits for company."""
-
-LONGEST_TEXT = 1_000
-"""Characters kept of what a provider said."""
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction, PoolTimeout)
 """The database is not there, or not to be written to: what is to be written waits."""
@@ -130,7 +128,7 @@ class Ledger:
                 await cursor.execute(SQL["keep_attempts"], _attempts(tries))
             if finished:
                 await cursor.execute(SQL["finish"], _finishes(finished))
-                await self._forget(cursor, [(d, v) for d, v in finished if v.forget_address])
+                await self._forget(cursor, [(d, v) for d, v in finished if v.closed])
             if again:
                 await cursor.execute(SQL["retry_later"], _retries(again))
 
@@ -146,8 +144,8 @@ class Ledger:
             parameters = {
                 "channels": [d.channel for d, _ in others],
                 "addresses": [canonical(d.channel, d.address, self._default_region) for d, _ in others],
-                "reasons": ["invalid" for _ in others],
-                "details": [_plain(v.error) for _, v in others],
+                "reasons": [v.closed for _, v in others],
+                "details": [kept(v.error) for _, v in others],
             }
             await cursor.execute(SQL["suppress"], parameters)
             log.info("address.suppressed", count=len(others))
@@ -159,9 +157,9 @@ def _finishes(finished: Sequence[tuple[Delivery, Finish]]) -> dict[str, list[Any
         "attempts": [d.attempt for d, _ in finished],
         "states": [v.state for _, v in finished],
         "reasons": [v.reason for _, v in finished],
-        "providers": [_plain(v.provider) or None for _, v in finished],
-        "provider_ids": [_plain(v.provider_id) for _, v in finished],
-        "errors": [_plain(v.error) for _, v in finished],
+        "providers": [kept(v.provider) or None for _, v in finished],
+        "provider_ids": [kept(v.provider_id) for _, v in finished],
+        "errors": [kept(v.error) for _, v in finished],
     }
 
 
@@ -170,7 +168,7 @@ def _retries(again: Sequence[tuple[Delivery, TryAgain]]) -> dict[str, list[Any]]
         "ids": [d.id for d, _ in again],
         "attempts": [d.attempt for d, _ in again],
         "after_seconds": [v.after_seconds for _, v in again],
-        "errors": [_plain(v.error) for _, v in again],
+        "errors": [kept(v.error) for _, v in again],
         "uncertain": [v.uncertain for _, v in again],
         "free": [v.free for _, v in again],
     }
@@ -180,21 +178,13 @@ def _attempts(tries: Sequence[tuple[Delivery, Try]]) -> dict[str, list[Any]]:
     return {
         "ids": [d.id for d, _ in tries],
         "attempts": [d.attempt for d, _ in tries],
-        "providers": [_plain(t.provider) or "" for _, t in tries],
+        "providers": [kept(t.provider) or "" for _, t in tries],
         "started": [t.started_at for _, t in tries],
         "ended": [t.ended_at for _, t in tries],
         "outcomes": [t.outcome for _, t in tries],
-        "codes": [_plain(t.code) or "" for _, t in tries],
-        "details": [_plain(t.detail) for _, t in tries],
+        "codes": [kept(t.code) or "" for _, t in tries],
+        "details": [kept(t.detail) for _, t in tries],
     }
-
-
-def _plain(text: str | None) -> str | None:
-    """What a provider said, as PostgreSQL takes it, and not a novel."""
-    if text is None:
-        return None
-    # Whoever answers us decides what is in it: a lone surrogate from a header's bytes, say, which UTF-8 cannot hold.
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT]
 
 
 def _endpoint(subscription: str) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from config.names import Closed
 from config.settings import DeliverySettings
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 
@@ -19,7 +20,7 @@ class Finish:
     provider: str = ""
     provider_id: str | None = None
     error: str | None = None
-    forget_address: bool = False
+    closed: Closed | None = None
     """The address itself is the reason, and will be for every later delivery."""
 
 
@@ -61,7 +62,7 @@ def after_sending(
                 "failed",
                 provider=outcome.provider,
                 error=outcome.error,
-                forget_address=outcome.suppress_address,
+                closed=outcome.closed if outcome.suppress_address else None,
             )
         case Unknown():
             verdict = _again(outcome, UNKNOWN_SECONDS, delivery, settings, now, chance)

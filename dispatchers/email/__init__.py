@@ -3,6 +3,7 @@
 from config import Settings
 from dispatchers.base import Dispatcher
 from dispatchers.email.dispatcher import EmailDispatcher
+from dispatchers.email.keys import link_secret
 
 __all__ = ["EmailDispatcher", "create"]
 
@@ -11,8 +12,8 @@ def create(settings: Settings) -> Dispatcher | None:
     """The dispatcher, or None where no provider is configured.
 
     Raises:
-        ValueError: a configured address is none; the text names the key.
+        ValueError: a configured address or DKIM key is none; the text names the key.
     """
     if not settings.email.provider:
         return None
-    return EmailDispatcher(settings.email)
+    return EmailDispatcher(settings.email, public_url=settings.http.public_url, secret=link_secret(settings))

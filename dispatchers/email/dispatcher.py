@@ -20,15 +20,17 @@ class EmailDispatcher:
     repeatable = True
     """Many mailboxes keep a Message-ID once; the others show two equal mails in one thread."""
 
-    def __init__(self, settings: Email, clock: Clock | None = None) -> None:
-        """Read the configured addresses.
+    def __init__(
+        self, settings: Email, clock: Clock | None = None, *, public_url: str = "", secret: str | None = None
+    ) -> None:
+        """Read the configured addresses; see :class:`Composer` for ``public_url`` and ``secret``.
 
         Raises:
-            ValueError: one of them is none; the text names the key.
+            ValueError: one of them is none, or the DKIM key is; the text names the key.
         """
         self.concurrency = settings.concurrency
         self._clock = clock or Clock()
-        self._composer = Composer(settings)
+        self._composer = Composer(settings, public_url=public_url, secret=secret)
         self._first = settings.provider[0].name
         self._senders = [SmtpSender(provider) for provider in settings.provider]
         self._failover: Failover[Envelope] = Failover(
@@ -56,7 +58,12 @@ class EmailDispatcher:
 
     async def _send(self, delivery: Delivery) -> Outcome:
         try:
-            envelope = self._composer.compose(delivery, self._clock.utc())
+            envelope = await self._compose(delivery)
         except BadAddress as error:
             return Rejected(str(error), suppress_address=True, provider=self._first)
         return await self._failover.send(envelope)
+
+    async def _compose(self, delivery: Delivery) -> Envelope:
+        if self._composer.takes_long:
+            return await asyncio.to_thread(self._composer.compose, delivery, self._clock.utc())
+        return self._composer.compose(delivery, self._clock.utc())

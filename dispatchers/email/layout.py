@@ -42,8 +42,8 @@ class Layout:
         self._html = for_html.get_template("layout.html", globals=common)
         self._text = for_text.get_template("layout.txt", globals=common)
 
-    def render(self, delivery: Delivery) -> tuple[str, str]:
-        """The plain text and the HTML of a delivery, with LF between lines."""
+    def render(self, delivery: Delivery, unsubscribe: str | None = None) -> tuple[str, str]:
+        """The plain text and the HTML of a delivery, with LF between lines; ``unsubscribe`` is a link of ours."""
         paragraphs = _paragraphs(delivery.body)
         language = delivery.locale if _LANGUAGE.fullmatch(delivery.locale) else "en"
         words = {
@@ -53,6 +53,7 @@ class Layout:
             "url": web_address(delivery.url),
             "action": _clean(delivery.action or "").strip(),
             "lang": language.replace("_", "-"),
+            "unsubscribe": unsubscribe,
             "direction": "rtl" if language[:2].lower() in _RIGHT_TO_LEFT else "ltr",
         }
         return self._text.render(words), self._html.render(words)

@@ -10,8 +10,11 @@ from typing import Final
 from config.channels import Email
 from dispatchers.base import Delivery
 from dispatchers.email.address import BadAddress, Mailbox, ascii_domain, read_mailbox
+from dispatchers.email.dkim import Signer
 from dispatchers.email.headers import field, mailbox_field, one_line, safe_id, verbatim
 from dispatchers.email.layout import Layout
+from dispatchers.email.returning import ReturnPaths
+from dispatchers.email.unsubscribe import Links
 
 _TOKEN_MAX: Final = 128
 
@@ -33,24 +36,30 @@ class Envelope:
 class Composer:
     """Turns deliveries into envelopes for one configured sender."""
 
-    def __init__(self, settings: Email) -> None:
-        """Read the sender once.
+    def __init__(self, settings: Email, *, public_url: str = "", secret: str | None = None) -> None:
+        """Read the sender once. ``public_url`` is where unsubscribe links lead, ``secret`` signs them and return paths;
+        mails have neither without.
 
         Raises:
-            ValueError: a configured address is none; the text names the key.
+            ValueError: a configured address or DKIM key is none; the text names the key.
         """
         name, self._sender = _configured(settings.sender, "email.sender")
-        self._domain = self._sender.domain
-        if settings.message_id_domain is not None:
-            try:
-                self._domain = ascii_domain(settings.message_id_domain)
-            except BadAddress:
-                raise ValueError("email.message_id_domain: this is not a domain") from None
+        self._domain = message_id_domain(settings)
         self._from = mailbox_field("From", name, self._sender)
         if settings.reply_to is not None:
             self._from += mailbox_field("Reply-To", *_configured(settings.reply_to, "email.reply_to"))
-        brand = settings.brand or name or self._sender.domain
-        self._layout = Layout(brand=brand, accent=settings.accent, footer=settings.footer)
+        self._layout = Layout(brand=brand_of(settings), accent=settings.accent, footer=settings.footer)
+        self._links = Links(public_url, secret)
+        key = settings.dkim.private_key
+        self._signer = Signer(settings.dkim, key.get_secret_value(), self._sender.domain) if key is not None else None
+        self._return_paths = None
+        if settings.bounces.address is not None:
+            self._return_paths = ReturnPaths(settings.bounces.address, secret)
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether to compose takes milliseconds of computing: signatures do."""
+        return self._signer is not None
 
     def compose(self, delivery: Delivery, now: datetime) -> Envelope:
         """The envelope of ``delivery``, dated ``now``.
@@ -63,7 +72,8 @@ class Composer:
         # The same at each attempt; the time keeps it apart from a database that was made anew and counts from 1 again.
         born = int(delivery.created_at.timestamp())
         message_id = f"<orderbell.{delivery.id}.{born:x}@{self._domain}>"
-        text, html = self._layout.render(delivery)
+        unsubscribe = self._links.of(delivery)
+        text, html = self._layout.render(delivery, unsubscribe)
         # In quoted-printable "=" stands before hex digits or a line's end only, so no part can hold this.
         boundary = f"=_orderbell_{delivery.id}"
         content = b"".join(
@@ -74,6 +84,7 @@ class Composer:
                 verbatim("Date", format_datetime(now)),
                 verbatim("Message-ID", message_id),
                 self._thread(delivery),
+                _one_click(unsubscribe),
                 verbatim("X-Orderbell-Event", safe_token(delivery.event)),
                 verbatim("X-Orderbell-Notification", str(delivery.notification_id)),
                 # RFC 3834 5: keeps well-behaved autoresponders quiet; Exchange has a field of its own.
@@ -86,7 +97,10 @@ class Composer:
                 f"\r\n--{boundary}--\r\n".encode(),
             )
         )
-        return Envelope(self._sender, recipient, message_id, content.replace(b"\r\n.", b"\r\n.."))
+        if self._signer is not None:
+            content = self._signer.sign(content) + content
+        sender = self._return_paths.of(delivery) if self._return_paths is not None else self._sender
+        return Envelope(sender, recipient, message_id, content.replace(b"\r\n.", b"\r\n.."))
 
     def _thread(self, delivery: Delivery) -> bytes:
         """All mails about one subject to one address answer the same mail, which never was: a thread."""
@@ -98,9 +112,32 @@ class Composer:
         return f"In-Reply-To: {root}\r\nReferences: {root}\r\n".encode("ascii")
 
 
+def brand_of(settings: Email) -> str:
+    """The name that mails go out under."""
+    name, address = parseaddr(settings.sender)
+    return settings.brand or name or address.rpartition("@")[2]
+
+
+def message_id_domain(settings: Email) -> str:
+    """What stands behind the @ in a Message-ID. Raises ValueError, which names the key."""
+    if settings.message_id_domain is None:
+        return _configured(settings.sender, "email.sender")[1].domain
+    try:
+        return ascii_domain(settings.message_id_domain)
+    except BadAddress:
+        raise ValueError("email.message_id_domain: this is not a domain") from None
+
+
 def safe_token(text: str) -> str:
     """``text`` as visible ASCII, for fields that programs read."""
     return "".join(char if "!" <= char <= "~" else "-" for char in one_line(text, _TOKEN_MAX))
+
+
+def _one_click(link: str | None) -> bytes:
+    """Unsubscribing without a visit (RFC 8058). In a line however long: a folded address is broken for some."""
+    if link is None:
+        return b""
+    return verbatim("List-Unsubscribe", f"<{link}>") + b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
 def _part(subtype: str, text: str, boundary: str) -> bytes:

@@ -11,4 +11,4 @@ def create(settings: Settings) -> Dispatcher | None:
     """The channel's dispatcher, or None without an ``[[sms.provider]]``."""
     if not settings.sms.provider:
         return None
-    return SmsDispatcher(settings.sms)
+    return SmsDispatcher(settings.sms, public_url=settings.http.public_url)

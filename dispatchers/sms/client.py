@@ -111,7 +111,10 @@ def _json_object_text(answer: Answer) -> str:
 class TwilioClient:
     """The two things that the dispatcher asks of Twilio. Raises Refused, NotSent, NoAnswer."""
 
-    def __init__(self, provider: SmsProvider, connections: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, provider: SmsProvider, connections: int, clock: Callable[[], datetime], callback: str | None = None
+    ) -> None:
+        """``callback`` is where Twilio reports what becomes of each text; None: nowhere."""
         self._transport = Transport(provider, connections, clock)
         self.host = urlsplit(provider.base_url).hostname
         """Whom it talks to, without the credentials that a URL may carry."""
@@ -121,6 +124,7 @@ class TwilioClient:
             if provider.messaging_service_sid
             else {"from_": provider.from_number}
         )
+        self._callback = {"status_callback": callback} if callback else {}
         # Not "": twilio would look for other credentials in the environment.
         self._client = Client(
             provider.account_sid or "none",
@@ -137,7 +141,7 @@ class TwilioClient:
     async def create_message(self, to: str, text: str, validity_seconds: int) -> str:
         """Twilio's SID of the new message."""
         message = await self._client.messages.create_async(
-            to=to, body=text, validity_period=validity_seconds, **self._sender
+            to=to, body=text, validity_period=validity_seconds, **self._sender, **self._callback
         )
         if not message.sid:
             raise NoAnswer("an answer without a message SID")

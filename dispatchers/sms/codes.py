@@ -14,6 +14,8 @@ class Meaning(Enum):
 
     ADDRESS = auto()
     """The number: never again."""
+    STOPPED = auto()
+    """The recipient wants no texts: never again, unless they say START."""
     MESSAGE = auto()
     """This message to this number: not again, but others may go."""
     ROUTE = auto()
@@ -55,7 +57,8 @@ CODES: dict[int, tuple[Meaning, str]] = {
     21604: (Meaning.ADDRESS, "no number"),
     21606: (Meaning.SENDER, "the sender cannot be used by this account or for this destination"),
     21608: (Meaning.ROUTE, "a trial account texts verified numbers only"),
-    21610: (Meaning.ADDRESS, "the recipient has opted out (STOP)"),
+    21609: (Meaning.ACCOUNT, "http.public_url is not one that Twilio reports to: a public name, without _"),
+    21610: (Meaning.STOPPED, "the recipient has opted out (STOP)"),
     21611: (Meaning.LIMIT, "the sender's queue is full"),
     21612: (Meaning.ROUTE, "there is no route from this sender to this number"),
     21614: (Meaning.ADDRESS, "not a mobile number"),

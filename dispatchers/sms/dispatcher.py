@@ -9,6 +9,7 @@ from config.channels import Sms
 from dispatchers.base import Delivery, Outcome, Rejected, Retry
 from dispatchers.failover import Clock, Failover, Provider, ping_all
 from dispatchers.gate import Gate
+from dispatchers.sms.callbacks import status_callback
 from dispatchers.sms.number import NotANumber, to_e164
 from dispatchers.sms.sender import CannotSay, Text, TwilioSender
 
@@ -26,12 +27,16 @@ class SmsDispatcher:
     repeatable = False
     """Twilio has no idempotency key for messages: sent twice is two texts."""
 
-    def __init__(self, settings: Sms, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Sms, clock: Clock | None = None, *, public_url: str = "") -> None:
+        """``public_url`` is where Twilio reports to; without one, it does not."""
         self.concurrency = settings.concurrency
         self._default_region = settings.default_region
         self._clock = clock or Clock()
         self._first = settings.provider[0].name
-        self._senders = [TwilioSender(each, settings.concurrency, self._clock) for each in settings.provider]
+        self._senders = [
+            TwilioSender(each, settings.concurrency, self._clock, status_callback(public_url, each.name))
+            for each in settings.provider
+        ]
         self._failover: Failover[Text] = Failover(
             self.channel,
             [

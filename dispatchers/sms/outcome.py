@@ -1,8 +1,8 @@
 """What Twilio answered, or called back with -> what it means for the delivery. Pure."""
 
 from http import HTTPStatus
-from typing import assert_never
 
+from config.names import Closed
 from dispatchers.base import Fault, Outcome, Rejected, Retry, Sent, Unknown
 from dispatchers.sms.codes import CODES, Meaning
 
@@ -63,29 +63,31 @@ def _words(code: int) -> str:
     return known[1] if known else f"see https://www.twilio.com/docs/api/errors/{code}"
 
 
+_FAULTS = {
+    Meaning.SENDER: Fault.ROUTE,
+    Meaning.LATER: Fault.RECIPIENT,
+    Meaning.TROUBLE: Fault.PROVIDER,
+    Meaning.LIMIT: Fault.LIMIT,
+    Meaning.ACCOUNT: Fault.SETTINGS,
+}
+"""Of what may go later: whose doing it is."""
+
+
 def _outcome(meaning: Meaning, error: str, code: str, after: float | None) -> Outcome:
     outcome: Outcome
     match meaning:
         case Meaning.ADDRESS:
             outcome = Rejected(error, suppress_address=True, code=code)
+        case Meaning.STOPPED:
+            outcome = Rejected(error, suppress_address=True, closed=Closed.STOP, code=code)
         case Meaning.MESSAGE:
             outcome = Rejected(error, code=code)
         case Meaning.ROUTE:
             outcome = Rejected(error, code=code, fault=Fault.ROUTE)
-        case Meaning.SENDER:
-            outcome = Retry(error, after, code=code, fault=Fault.ROUTE)
-        case Meaning.LATER:
-            outcome = Retry(error, after, code=code, fault=Fault.RECIPIENT)
-        case Meaning.TROUBLE:
-            outcome = Retry(error, after, code=code, fault=Fault.PROVIDER)
-        case Meaning.LIMIT:
-            outcome = Retry(error, after, code=code, fault=Fault.LIMIT)
-        case Meaning.ACCOUNT:
-            outcome = Retry(error, after, code=code, fault=Fault.SETTINGS)
         case Meaning.OPEN:
             outcome = Unknown(error, code=code)
         case _:
-            assert_never(meaning)
+            outcome = Retry(error, after, code=code, fault=_FAULTS[meaning])
     return outcome
 
 

@@ -35,11 +35,12 @@ class Text:
 class TwilioSender:
     """A provider of the SMS channel. Neither numbers nor texts reach a log or an error."""
 
-    def __init__(self, provider: SmsProvider, connections: int, clock: Clock) -> None:
+    def __init__(self, provider: SmsProvider, connections: int, clock: Clock, callback: str | None = None) -> None:
+        """``callback`` is where Twilio reports to."""
         self._provider = provider
         self.name = provider.name
         self._clock = clock
-        self.client = TwilioClient(provider, connections, clock.utc)
+        self.client = TwilioClient(provider, connections, clock.utc, callback)
 
     async def start(self) -> None:
         await self.client.open()

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 
 from config import Settings
 from daemon.api import HttpServer, Inbox, Tokens, create_app, create_engine
+from daemon.connections import Connections
+from daemon.feedback.record import Feedback
 from dispatchers.websocket import Hub
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -91,6 +93,7 @@ async def build(database: str) -> AsyncIterator[Build]:
                 reading=hub.reading,
                 vapid_public_key=vapid_public_key,
                 readiness=readiness,
+                feedback=Feedback(Connections(settings.database).pool(), settings.delivery),
             )
             server = HttpServer(app, settings.http, websocket=hub.protocol_class())
             await server.start()

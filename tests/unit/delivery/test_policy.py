@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.names import Closed
 from config.settings import DeliverySettings
 from daemon.delivery.policy import UNKNOWN_SECONDS, Finish, TryAgain, Verdict, after_sending
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
@@ -29,7 +30,7 @@ def test_sent_is_sent() -> None:
 
 def test_rejected_ends_it_and_says_whether_the_address_is_to_blame() -> None:
     assert judged(Rejected("no such user", suppress_address=True, provider="smtp")) == Finish(
-        "failed", provider="smtp", error="no such user", forget_address=True
+        "failed", provider="smtp", error="no such user", closed=Closed.INVALID
     )
 
 

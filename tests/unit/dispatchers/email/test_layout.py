@@ -50,6 +50,18 @@ def test_words_of_the_application_never_become_markup(layout: Layout, delivery: 
     assert text.count(SCRIPT) == 3
 
 
+def test_a_link_to_unsubscribe_stands_last(layout: Layout, delivery: Deliveries) -> None:
+    text, html = layout.render(delivery(), "https://notify.shop.example/unsubscribe/AbC-_")
+    assert text.endswith("town>\nUnsubscribe: https://notify.shop.example/unsubscribe/AbC-_\n")
+    assert 'href="https://notify.shop.example/unsubscribe/AbC-_"' in html
+    assert html.index("Market 3") < html.index(">Unsubscribe</a>")
+
+
+def test_without_one_nothing_is_said_of_it(layout: Layout, delivery: Deliveries) -> None:
+    text, html = layout.render(delivery())
+    assert "nsubscribe" not in text + html
+
+
 def test_a_template_in_the_words_is_not_run(layout: Layout, delivery: Deliveries) -> None:
     text, html = layout.render(delivery(title="{{ 7 * 7 }}", body="{% raw %}"))
     assert "{{ 7 * 7 }}" in text

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.channels import Email
+from config.channels import Bounces, Email
+from config.names import Category
 from dispatchers.base import Delivery
 from dispatchers.email.address import BadAddress
 from dispatchers.email.message import Composer
+from dispatchers.email.returning import ReturnPaths
+from dispatchers.email.unsubscribe import Links
 
 Deliveries = Callable[..., Delivery]
 
@@ -233,6 +236,52 @@ def test_answers_go_where_reply_to_says(delivery: Deliveries) -> None:
     message = read(composer.compose(delivery(), NOW).content)
     assert message["Reply-To"] == "Help <help@shop.example>"
     assert message["From"] == "hello@shop.example"
+
+
+SECRET = "a secret of at least thirty-two bytes"
+SHOP = Email(sender="Bella Shop <hello@shop.example>")
+
+
+def test_a_mail_can_be_unsubscribed_from_with_one_click(delivery: Deliveries) -> None:
+    composer = Composer(SHOP, public_url="https://notify.shop.example", secret=SECRET)
+    message = read(composer.compose(delivery(), NOW).content)
+
+    link = str(message["List-Unsubscribe"]).strip("<>")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert Links("https://notify.shop.example", SECRET).read(link.rpartition("/")[2]).user_id == "u1"
+    assert f"\nUnsubscribe: {link}\n" in body(message, "plain")
+    assert f'<a href="{link}"' in body(message, "html")
+
+
+def test_a_long_link_stays_in_one_line(delivery: Deliveries) -> None:
+    composer = Composer(SHOP, public_url="https://notify.shop.example", secret=SECRET)
+    content = composer.compose(delivery(user_id="u" * 500), NOW).content
+    (line,) = (line for line in content.split(b"\r\n") if line.startswith(b"List-Unsubscribe: "))
+    assert 600 < len(line) <= 998
+    assert line.endswith(b">")
+
+
+@pytest.mark.parametrize("changes", [{"category": Category.SECURITY}, {"critical": True}])
+def test_what_people_must_be_told_cannot_be_unsubscribed_from(delivery: Deliveries, changes: dict[str, object]) -> None:
+    composer = Composer(SHOP, public_url="https://notify.shop.example", secret=SECRET)
+    content = composer.compose(delivery(**changes), NOW).content
+    assert b"nsubscribe" not in content
+
+
+def test_a_mail_has_a_return_path_of_its_own(delivery: Deliveries) -> None:
+    settings = SHOP.model_copy(update={"bounces": Bounces(address="bounces@shop.example")})
+    envelope = Composer(settings, secret=SECRET).compose(delivery(), NOW)
+
+    assert envelope.sender.local_part.startswith("bounces+")
+    returned = ReturnPaths("bounces@shop.example", SECRET).read(str(envelope.sender))
+    assert returned is not None
+    assert returned.delivery_id == 812
+    assert read(envelope.content)["From"] == "Bella Shop <hello@shop.example>"
+    assert envelope.message_id == "<orderbell.812.69a485a8@shop.example>"
+
+
+def test_without_a_mailbox_for_it_mails_come_back_to_the_sender(composer: Composer, delivery: Deliveries) -> None:
+    assert str(composer.compose(delivery(), NOW).sender) == "hello@shop.example"
 
 
 def test_a_line_with_a_dot_in_front_has_it_doubled(composer: Composer, delivery: Deliveries) -> None:

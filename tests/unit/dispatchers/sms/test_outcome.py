@@ -28,6 +28,7 @@ def test_a_message_that_cannot_go_is_rejected_but_its_number_is_kept(code: int) 
         (400, 21212),
         (400, 21603),
         (400, 21606),
+        (400, 21609),
         (404, 20404),
         (400, 30001),
         (403, None),
