@@ -4,7 +4,7 @@ It looks at each part that could be read, also where another could not, so that 
 next. What could not be read is not held against the others: a name that it may have brought counts as there.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from config.errors import Mistake
-from config.mapping import Audience, Rule, Watch
+from config.mapping import Audience, Watch
 from config.names import INBOX
+from config.rules import Rule
 from config.suggestions import did_you_mean
+from config.telling import QuietHours, Throttle
 
 CHANNELS_OF_OURS = ("email", "sms", "webpush")
 COLUMNS_AT_MOST = 50
@@ -37,6 +39,9 @@ class Parts:
     """Whether there is any watch at all."""
     present: Collection[str]
     """The sections that the configuration has and that are not empty."""
+    throttles: Mapping[int, Throttle]
+    quiet_hours: QuietHours | None
+    preferences: Mapping[str, Sequence[str]]
 
 
 def parts_of(raw: Mapping[str, Any]) -> Parts:
@@ -44,6 +49,8 @@ def parts_of(raw: Mapping[str, Any]) -> Parts:
     watches = _readable(_items(raw.get("watch")), Watch)
     audiences = raw.get("audience")
     audiences = audiences if isinstance(audiences, dict) else {}
+    preferences = raw.get("preferences")
+    preferences = preferences if isinstance(preferences, dict) else {}
     return Parts(
         watches=watches,
         audiences={str(name): audience for name, audience in _readable(audiences, Audience).items()},
@@ -52,6 +59,9 @@ def parts_of(raw: Mapping[str, Any]) -> Parts:
         audience_names=[str(name) for name in audiences],
         watched=bool(_items(raw.get("watch"))),
         present={name for name, section in raw.items() if section not in ([], {}, None)},
+        throttles=_readable(_items(raw.get("throttle")), Throttle),
+        quiet_hours=_readable({"": raw.get("quiet_hours", {})}, QuietHours).get(""),
+        preferences={str(name): given for name, given in preferences.items() if _is_names(given)},
     )
 
 
@@ -63,7 +73,14 @@ def known_channels() -> list[str]:
 
 def mistakes_in(parts: Parts) -> list[Mistake]:
     """Every name that leads nowhere, and every part that is missing another."""
-    return [*_watches(parts), *_audiences(parts), *_rules(parts, known_channels()), *_missing(parts)]
+    channels = known_channels()
+    return [
+        *_watches(parts),
+        *_audiences(parts),
+        *_rules(parts, channels),
+        *_elsewhere(parts, channels),
+        *_missing(parts),
+    ]
 
 
 def _watches(parts: Parts) -> Iterator[Mistake]:
@@ -101,10 +118,15 @@ def _rules(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
     first_of: dict[tuple[str, str], int] = {}
     for index, rule in parts.rules.items():
         path = f"rule[{index}]"
-        for position, channel in enumerate(rule.channels):
-            if channel not in channels:
-                hint = did_you_mean(channel, channels) or f"; there is {', '.join(channels)}"
-                yield Mistake(f"{path}.channels[{position}]", f'unknown channel "{channel}"{hint}')
+        yield from _unknown(rule.channels, f"{path}.channels", channels)
+        for number, step in enumerate(rule.steps):
+            yield from _unknown(step.channels, f"{path}.steps[{number}].channels", channels)
+        for position, event in enumerate(rule.withdraw_on):
+            given, wanted = event.partition(".")[0], rule.event.partition(".")[0]
+            if given != wanted:
+                yield Mistake(
+                    f"{path}.withdraw_on[{position}]", f'"{event}" is about another row than {rule.event}: {wanted}.…'
+                )
         if parts.audience_names and rule.audience not in parts.audience_names:
             hint = did_you_mean(rule.audience, parts.audience_names) or f"; define [audience.{rule.audience}]"
             yield Mistake(f"{path}.audience", f'unknown audience "{rule.audience}"{hint}')
@@ -115,6 +137,27 @@ def _rules(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
         first = first_of.setdefault((rule.event, rule.audience), index)
         if first != index:
             yield Mistake(path, f"says again what rule[{first}] says: {rule.event} for {rule.audience}")
+
+
+def _unknown(named: Sequence[str], path: str, channels: Collection[str]) -> Iterator[Mistake]:
+    for position, channel in enumerate(named):
+        if channel not in channels:
+            hint = did_you_mean(channel, channels) or f"; there is {', '.join(channels)}"
+            yield Mistake(f"{path}[{position}]", f'unknown channel "{channel}"{hint}')
+
+
+def _elsewhere(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
+    """Channels that are named outside the rules."""
+    for index, throttle in parts.throttles.items():
+        if throttle.channel == INBOX:
+            yield Mistake(f"throttle[{index}].channel", "the inbox takes everything")
+        elif throttle.channel not in channels:
+            hint = did_you_mean(throttle.channel, [each for each in channels if each != INBOX])
+            yield Mistake(f"throttle[{index}].channel", f'unknown channel "{throttle.channel}"{hint}')
+    if parts.quiet_hours is not None:
+        yield from _unknown(parts.quiet_hours.channels, "quiet_hours.channels", channels)
+    for category, named in parts.preferences.items():
+        yield from _unknown(named, f"preferences.{category}", channels)
 
 
 def _missing(parts: Parts) -> Iterator[Mistake]:
@@ -131,6 +174,10 @@ def _missing(parts: Parts) -> Iterator[Mistake]:
 
 def _items(section: Any) -> dict[int, Any]:
     return dict(enumerate(section)) if isinstance(section, list) else {}
+
+
+def _is_names(given: Any) -> bool:
+    return isinstance(given, list | tuple) and all(isinstance(name, str) for name in given)
 
 
 def _readable(sections: Mapping[Any, Any], model: type[Part]) -> dict[Any, Part]:

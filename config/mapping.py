@@ -1,25 +1,16 @@
-"""How Orderbell finds orders and people in a schema that it did not make: watches, people, audiences, rules."""
+"""How Orderbell finds orders and people in a schema that it did not make: watches, people, audiences."""
 
 import re
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from config.names import INBOX, Category, EventName, Name, Priority, WatchName
+from config.names import Name, WatchName
+from config.quiet import ZoneName
+from config.section import Section
 
 PARAMETER = re.compile(r"(?<![:\w]):(?P<name>[a-z_]+)\b")
 """``:keys`` in a query of the configuration, but not the ``::text`` of a cast."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and a key that it does not know is a mistake."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        str_strip_whitespace=True,
-        hide_input_in_errors=True,  # it may be a secret
-    )
 
 
 def parameters_of(query: str) -> set[str]:
@@ -94,6 +85,9 @@ class Audience(Section):
         description="SQL with :values (of the column), or with :keys (of the rows), or without a parameter",
     )
     watch: Name | None = Field(default=None, description="the watch whose rows it looks at; default: every watch")
+    time_zone: ZoneName | None = Field(
+        default=None, description="of people in it whose own is not known; default: that of quiet_hours"
+    )
     url: str | None = Field(
         default=None, description="where this audience's action button leads; a template: .../orders/{{ key }}"
     )
@@ -112,25 +106,3 @@ class Audience(Section):
             if self.column and parameters_of(self.query) != {"values"}:
                 raise ValueError("with a column, the query must use :values and yield (value, user_id)")
         return self
-
-
-class Rule(Section):
-    """Event + audience -> how that audience is told."""
-
-    event: EventName = Field(description="prefix.what, as the watch makes it: order.ready")
-    audience: Name = Field(description="the [audience.NAME] that is told")
-    channels: tuple[Name, ...] = Field(
-        default=(INBOX,), min_length=1, description="inbox, email, sms, webpush; everything is in the inbox anyway"
-    )
-    priority: Priority = Field(default=Priority.NORMAL, description="urgent passes quiet hours")
-    category: Category = Field(default=Category.ORDER, description="what people choose by in their preferences")
-    expires_after_seconds: Annotated[int, Field(gt=0)] | None = Field(
-        default=None, description="a delivery older than this is not sent; default: [delivery] expires_after_seconds"
-    )
-
-    @field_validator("channels")
-    @classmethod
-    def _each_once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(channels)) != len(channels):
-            raise ValueError("a channel is named twice")
-        return channels

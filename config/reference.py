@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import Enum
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -41,6 +42,7 @@ _WORDS: dict[Any, str] = {
     int: "whole number",
     float: "number",
     bool: "true or false",
+    timedelta: "duration",
 }
 
 

@@ -5,8 +5,12 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from config.channels import Email, Sms, WebPush
-from config.mapping import Audience, People, Rule, Section, Watch
+from config.mapping import Audience, People, Watch
 from config.names import Name
+from config.rules import Rule
+from config.section import Section
+from config.telling import Preferences, QuietHours, Throttle
+from config.urls import check_public
 
 
 class Database(Section):
@@ -37,6 +41,7 @@ class DeliverySettings(Section):
     retry_max_seconds: float = Field(default=900.0, gt=0, description="a wait is never longer")
     expires_after_seconds: int = Field(default=86_400, ge=1, description="an older delivery is not sent")
     history_days: int = Field(default=90, ge=1, description="finished deliveries are kept for this long")
+    inbox_days: int = Field(default=365, ge=1, description="notifications and events are kept for this long")
 
 
 class Http(Section):
@@ -44,9 +49,21 @@ class Http(Section):
 
     host: str = Field(default="127.0.0.1", description="the address to listen on; 0.0.0.0 for every one")
     port: int = Field(default=8480, ge=0, le=65535, description="0: any free port, said in the log")
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="where the world reaches this listener; callbacks of Twilio and unsubscribe links need it",
+    )
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="origins of pages that may call this one (CORS, and Origin of WebSockets); '*' for all"
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _base(cls, url: str) -> str:
+        if url:
+            check_public(url)
+        return url.rstrip("/")
 
 
 class Hub(Section):
@@ -136,3 +153,10 @@ class Settings(Section):
     people: People | None = Field(default=None, description="who people are; needed with a watch")
     audience: dict[Name, Audience] = Field(default_factory=dict, description="who an event concerns")
     rule: tuple[Rule, ...] = Field(default=(), description="who is told what, and how")
+    preferences: Preferences = Field(
+        default_factory=dict,
+        description="category -> the channels it is sent on until a person chooses otherwise; where a category is not"
+        " named: promotion on none, any other on all",
+    )
+    quiet_hours: QuietHours = QuietHours()
+    throttle: tuple[Throttle, ...] = Field(default=(), description="how much one person is sent at most")

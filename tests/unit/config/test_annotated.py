@@ -62,7 +62,7 @@ def test_the_annotated_file_is_the_defaults() -> None:
 def test_its_examples_are_right_too() -> None:
     text = EXAMPLE.sub("", ANNOTATED.read_text(encoding="utf-8")).replace("allowed_origins = []", "")
     settings = Settings.model_validate(tomllib.loads(text))
-    assert [len(part) for part in (settings.watch, settings.audience, settings.rule)] == [1, 3, 1]
+    assert [len(part) for part in (settings.watch, settings.audience, settings.rule)] == [1, 3, 2]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,9 @@ def test_each_key_stands_in_it_with_its_true_default(section: str, name: str, fi
         assert raw[name] == default
         return
     text = sections().get(f"{section}.{name}" if name == "events" else section, "")
-    if name == "channel":
-        assert "#[channel.pager]" in ANNOTATED.read_text(encoding="utf-8")
+    if name in {"channel", "preferences"}:
+        header = {"channel": "#[channel.pager]", "preferences": "#[preferences]"}[name]
+        assert header in ANNOTATED.read_text(encoding="utf-8").splitlines()
         return
     if name == "events":
         assert "#[watch.events]" in text
@@ -92,7 +93,7 @@ def test_each_key_stands_in_it_with_its_true_default(section: str, name: str, fi
 def test_its_sections_stand_in_the_models_order() -> None:
     order = [section.partition(".")[0] for section, _, _ in fields() if section]
     # Sections that both hold channels' settings stand together.
-    written = [path.partition(".")[0] for path in sections() if path not in {"", "channel"}]
+    written = [path.partition(".")[0] for path in sections() if path not in {"", "channel", "preferences"}]
     assert list(dict.fromkeys(written)) == list(dict.fromkeys(order))
 
 
