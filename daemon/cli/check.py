@@ -13,6 +13,8 @@ from config.names import INBOX
 from daemon import logs
 from daemon.channels import dispatchers_of
 from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.cli.template.publishing import faults_of_published
+from daemon.planning.catalogue.check import mistakes_in, untranslated_in
 from daemon.policy import catalogue_of
 from dispatchers.base import Dispatcher, Unusable
 from schema.errors import SchemaError, VersionMismatch
@@ -54,13 +56,11 @@ def check(
 
 
 def _words(settings: Settings) -> Iterator[str]:
+    """Messages that would fail, or that nobody has written; what is only not translated is said here already."""
     catalogue = catalogue_of(settings)
-    for index, rule in enumerate(settings.rule):
-        if not catalogue.has(rule.event, rule.audience):
-            yield (
-                f"rule[{index}]: no message for {rule.event} to {rule.audience} in the catalogue"
-                f' "{settings.messages.default_locale}": people would read the fallback'
-            )
+    yield from map(str, mistakes_in(settings, catalogue))
+    for missing in untranslated_in(settings, catalogue):
+        out.print(str(missing), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _database(settings: Settings) -> tuple[list[str], list[str]]:
@@ -83,6 +83,7 @@ def _database(settings: Settings) -> tuple[list[str], list[str]]:
                 return problems, [str(error)]
             except SchemaError as error:
                 return [*problems, str(error)], []
+            problems += map(str, faults_of_published(connection, settings))
             if prepares_transactions(connection):
                 out.print(SILENT, highlight=False, soft_wrap=True)
             return problems, [
@@ -184,7 +185,7 @@ async def _providers(settings: Settings) -> list[str]:
     logs.configure(settings.log.model_copy(update={"level": "error"}))
     dispatchers = dispatchers_of(settings)
     served = {INBOX, *(dispatcher.channel for dispatcher in dispatchers)}
-    for channel in sorted({channel for rule in settings.rule for channel in rule.channels} - served):
+    for channel in sorted({channel for rule in settings.rule for channel in rule.all_channels} - served):
         said = f"{channel}: no provider is configured; its rules' other channels are used"
         out.print(said, highlight=False, soft_wrap=True)
     found = await asyncio.gather(*(_ping(dispatcher) for dispatcher in dispatchers))

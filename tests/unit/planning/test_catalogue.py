@@ -92,7 +92,7 @@ def test_the_locale_falls_back_from_the_region_to_the_language_to_the_default() 
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"title": "{{ oops", "body": "b"}, "en: order.ready.customer"),
+        ({"title": "{{ oops", "body": "b"}, r'en.toml: "order.ready".customer.title'),
         ({"body": "b"}, "title: is missing"),
         ({"title": "t", "body": "b", "txt": "x"}, "txt: unknown key"),
     ],
@@ -115,3 +115,107 @@ def test_a_megabyte_in_a_column_is_shortened() -> None:
     words = render({"title": "{{ order.note }}", "body": "{{ order.note }}"}, note="x" * 1_000_000)
     assert words.title.endswith("…")
     assert words.body.endswith("…")
+
+
+def test_every_mistake_of_a_catalogue_is_said_at_once() -> None:
+    with pytest.raises(BrokenMessage) as broken:
+        catalogue({"title": "{{ order.total | mony }}", "txt": "x"}, de={"order": {"ready": {"title": "t"}}}, readme={})
+    assert [path for path, _ in broken.value.mistakes] == [
+        'en.toml: "order.ready".customer.txt',
+        'en.toml: "order.ready".customer.body',
+        'en.toml: "order.ready".customer.title',
+        "de.toml: order.ready",
+        "readme",
+    ]
+    assert 'there is no filter "mony" (did you mean "money"?)' in str(broken.value)
+
+
+GERMAN = {"fallback": {"title": "Rückfall", "body": "b"}, "order.ready": {"customer": {"title": "fertig", "body": "b"}}}
+AUSTRIAN = {"order.ready": {"customer": {"title": "fertig, bitte", "body": "b"}}}
+
+
+def in_locale(wanted: str, locales: Mapping[str, Any], name: str = "order.ready") -> Words:
+    made = catalogue({"title": "ready {{ 1 / order.n }}", "body": "b"}, **locales)
+    return made.render(event(name, n=1), "customer", wanted, {}, NOBODY)
+
+
+@pytest.mark.parametrize("wanted", ["de-AT", "de_at", "DE-at", "de_AT.UTF-8", "de-AT-1996"])
+def test_a_catalogue_of_the_region_comes_first_however_the_locale_is_written(wanted: str) -> None:
+    assert in_locale(wanted, {"de": GERMAN, "de_AT": AUSTRIAN}).title == "fertig, bitte"
+
+
+@pytest.mark.parametrize("wanted", ["zh-Hant-TW", "zh_hant_hk", "zh-Hant"])
+def test_a_script_is_between_the_region_and_the_language(wanted: str) -> None:
+    chinese = {"order.ready": {"customer": {"title": "好了", "body": "b"}}}
+    assert in_locale(wanted, {"zh": GERMAN, "zh-Hant": chinese}).title == "好了"
+    assert in_locale("zh-CN", {"zh": GERMAN, "zh-Hant": chinese}).title == "fertig"
+
+
+@pytest.mark.parametrize("wanted", ["pt", "pt-BR", "", "english", "💥", "x" * 10_000])
+def test_a_locale_without_a_catalogue_reads_the_default_and_that_is_no_error(wanted: str) -> None:
+    assert in_locale(wanted, {"de": GERMAN}) == Words(
+        "ready 1.0", "b", "ready 1.0", "https://shop.example/o/7", None, None
+    )
+
+
+def test_a_region_needs_no_more_than_the_words_that_differ() -> None:
+    words = in_locale("de-AT", {"de": GERMAN, "de-AT": {"fallback": FALLBACK}})
+    assert (words.title, words.error) == ("fertig", None)
+
+
+def test_a_message_missing_in_a_language_is_read_in_the_default_and_counted() -> None:
+    words = in_locale("de-AT", {"de": {"fallback": FALLBACK}})
+    assert (words.title, words.error) == ("ready 1.0", "no message order.ready.customer in the catalogue de")
+
+
+def test_a_message_that_fails_is_read_in_the_next_locale_and_counted() -> None:
+    broken = {"order.ready": {"customer": {"title": "{{ 1 / 0 }}", "body": "b"}}}
+    words = in_locale("de-AT", {"de": broken, "de-AT": broken})
+    assert words.title == "ready 1.0"
+    assert words.error == (
+        "message order.ready.customer in de-AT: ZeroDivisionError: division by zero;"
+        " message order.ready.customer in de: ZeroDivisionError: division by zero"
+    )
+
+
+def test_the_fallback_is_read_in_the_nearest_language_that_has_one() -> None:
+    words = in_locale("de-AT", {"de": GERMAN}, "order.lost")
+    assert words.title == "Rückfall"
+    assert words.error == (
+        "no message order.lost.customer in the catalogue de; no message order.lost.customer in the catalogue en"
+    )
+
+
+def test_null_and_people_are_printed_as_a_reader_wants_them() -> None:
+    assert render({"title": "[{{ order.note }}] {{ vendor }}", "body": "b"}, note=None).title == "[] Café <Blue>"
+
+
+def test_people_share_a_variant_where_the_words_do_not_depend_on_them() -> None:
+    made = Catalogue(
+        {
+            "en": {
+                "fallback": FALLBACK,
+                "order.plain": {"customer": {"title": "{{ label }}", "body": "b"}},
+                "order.priced": {"customer": {"title": "{{ order.total | money('EUR') }}", "body": "b"}},
+                "order.timed": {"customer": {"title": "{% if 1 %}{{ order.at | time }}{% endif %}", "body": "b"}},
+            },
+            "de": {"fallback": FALLBACK},
+        },
+        "en",
+    )
+    assert made.variant("order.plain", "customer", "de-AT", "Europe/Vienna") == ("de", "")
+    assert made.variant("order.priced", "customer", "de_at", "Europe/Vienna") == ("de-AT", "")
+    assert made.variant("order.timed", "customer", "de-AT", "Europe/Vienna") == ("de-AT", "Europe/Vienna")
+    assert made.variant("order.timed", "customer", "pt-BR", "Europe/Vienna") == ("en", "Europe/Vienna")
+
+
+def test_what_holds_no_longer_has_words_for_the_event_or_for_any() -> None:
+    taken = {"title": "taken {{ label }}", "body": "b"}
+    ready = {"title": "t", "body": "b", "withdrawn": taken}
+    made = Catalogue(
+        {"en": {"fallback": FALLBACK, "withdrawn": {"title": "gone", "body": "b"}, "order.ready": {"driver": ready}}},
+        "en",
+    )
+    assert made.render_withdrawn(event(), "driver", "en").title == "taken #7"
+    assert made.render_withdrawn(event(), "customer", "en").title == "gone"
+    assert catalogue({"title": "t", "body": "b"}).render_withdrawn(event(), "customer", "en").error
