@@ -22,6 +22,8 @@ class Arrival:
     """``time.monotonic()`` when it was taken."""
     notification_id: int | None = None
     html: str = ""
+    withdrawn: bool = False
+    """It takes the place of an offer that holds no longer."""
 
     @property
     def words(self) -> str:

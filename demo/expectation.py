@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from config.mapping import Rule
+from config.rules import Rule
 from demo.cast import Cast, Person
 from demo.shop import Order
 
@@ -39,7 +39,7 @@ def expected(
         for person in cast.audience(rule.audience, order):
             reached = _reached(person, online, subscribed)
             # The inbox, which the WebSocket shows, has every notification, whatever else a rule says.
-            for channel in ("websocket", *rule.channels):
+            for channel in ("websocket", *rule.all_channels):
                 if channel in reached:
                     yield Expectation(channel, person.user_id, str(order.id), event, rule.audience)
 

@@ -88,7 +88,8 @@ class Feed:
 
     def _show(self, arrival: Arrival) -> None:
         sent_at = self._sent_at.get((arrival.order, arrival.event))
-        milliseconds = None if sent_at is None else max(0.0, (arrival.at - sent_at) * 1000)
+        # What takes an offer back comes of a later statement than the offer did.
+        milliseconds = None if sent_at is None or arrival.withdrawn else max(0.0, (arrival.at - sent_at) * 1000)
         self.received[arrival.channel] += 1
         if milliseconds is not None:
             self._milliseconds.append(milliseconds)
@@ -109,6 +110,7 @@ class Feed:
                 "title": arrival.title,
                 "body": arrival.body,
                 "notification_id": arrival.notification_id,
+                "withdrawn": arrival.withdrawn,
                 "mail": mail,
                 "at": time.time(),
                 "ms": None if milliseconds is None else round(milliseconds),

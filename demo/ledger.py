@@ -48,6 +48,8 @@ class Ledger:
         self._seen: defaultdict[Slot, Counter[str]] = defaultdict(Counter)
         self._audiences: dict[tuple[str, str, str], str] = {}
         self._outstanding = 0
+        self.withdrawn = 0
+        """Pushes that took the place of an offer."""
         self._complete = asyncio.Event()
         self._complete.set()
         self._something_came = asyncio.Event()
@@ -75,12 +77,15 @@ class Ledger:
             self._count(self._open(slot) - before)
 
     def saw(self, arrival: Arrival) -> None:
-        """Add to what came."""
+        """Add to what came. What takes an offer back is no message of its own: it tells nobody anything new."""
+        self._something_came.set()
+        if arrival.withdrawn:
+            self.withdrawn += 1
+            return
         slot = Slot(arrival.channel, arrival.user_id, arrival.order, arrival.event)
         before = self._open(slot)
         self._seen[slot][arrival.words] += 1
         self._count(self._open(slot) - before)
-        self._something_came.set()
 
     async def complete(self, seconds: float) -> bool:
         """Wait until nothing is outstanding; False when it still is after ``seconds``."""

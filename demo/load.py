@@ -42,7 +42,8 @@ class LoadResult:
     queue_empty_after: float
     expected: dict[str, int]
     superseded: int
-    """Messages that were not sent because a newer status of the same order was, to the same person and channel."""
+    """Messages that were not sent because a newer status of the same order was, to the same person and channel, or
+    because the offer in them was taken back."""
     verdict: Verdict
 
     def figures(self) -> dict[str, object]:
@@ -68,7 +69,8 @@ async def load(
     """Run it all. Orders are placed at ``orders_per_second`` at most; 0: as fast as it goes."""
     ledger = Ledger()
     size = Size(CUSTOMERS, VENDORS)
-    async with stage(ledger.saw, size=size, keep=keep, say=say) as running:
+    # Without reports: what is measured is how fast people are told.
+    async with stage(ledger.saw, size=size, reports=False, keep=keep, say=say) as running:
         work = _measure(running, ledger, orders, writers, orders_per_second, say)
         return await unless_it_ends(work, running.daemon)
 
@@ -145,7 +147,13 @@ async def _superseded(database_url: str) -> list[Slot]:
             " WHERE h.reason = 'superseded' AND EXISTS ("
             "   SELECT FROM orderbell.notification m JOIN orderbell.delivery_history s ON s.notification_id = m.id"
             "   WHERE m.user_id = n.user_id AND m.subject = n.subject AND m.audience = n.audience AND m.id > n.id"
-            "     AND s.channel = h.channel AND s.state = 'sent')"
+            "     AND s.channel = h.channel AND s.state IN ('sent', 'delivered'))"
+            # An offer that was taken back before it was sent, or before anybody could see it.
+            " UNION ALL SELECT h.channel, n.user_id, e.key, n.event FROM orderbell.delivery_history h"
+            " JOIN orderbell.notification n ON n.id = h.notification_id JOIN orderbell.event e ON e.id = n.event_id"
+            " WHERE h.reason = 'withdrawn' AND n.withdrawn_at IS NOT NULL"
+            " UNION ALL SELECT 'websocket', n.user_id, e.key, n.event FROM orderbell.notification n"
+            " JOIN orderbell.event e ON e.id = n.event_id WHERE n.withdrawn_at = n.created_at"
         )
         rows = await cursor.fetchall()
     return [Slot(channel, user, order, None if channel == "sms" else event) for channel, user, order, event in rows]

@@ -11,7 +11,8 @@ from demo.cast import Cast
 from demo.sinks.mail import Mail
 from demo.sinks.push import Push, PushSink
 from demo.sinks.smtp import SmtpSink
-from demo.sinks.twilio import Text, TwilioSink
+from demo.sinks.twilio import Text
+from demo.sinks.twilio_callbacks import CallingTwilio
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Providers:
     """A mail server, a Twilio and a push service, all on loopback."""
 
     smtp: SmtpSink
-    twilio: TwilioSink
+    twilio: CallingTwilio
     push: PushSink
 
 
@@ -49,7 +50,7 @@ async def providers(cast: Cast, take: Callable[[Arrival], None], *, with_html: b
 
     async with AsyncExitStack() as stack:
         started = Providers(
-            SmtpSink(on_mail=took_mail, keep=False), TwilioSink(auth_token=secrets.token_hex(16)), PushSink()
+            SmtpSink(on_mail=took_mail, keep=False), CallingTwilio(auth_token=secrets.token_hex(16)), PushSink()
         )
         started.twilio.on_text = took_text
         started.push.on_push = took_push
@@ -71,4 +72,5 @@ def _of_push(push: Push, at: float) -> Arrival:
         body=str(shown.get("body")),
         at=at,
         notification_id=number if isinstance(number, int) else None,
+        withdrawn=shown.get("withdrawn") is True,
     )

@@ -15,11 +15,14 @@ from demo.configuration import write_configuration
 from demo.daemon_process import Daemon, daemon
 from demo.expectation import Expectation, expected
 from demo.postgres import postgres, to_the_end
-from demo.providers import providers
+from demo.providers import Providers, providers
 from demo.shop import Order, Shop
 from schema.install import install
 
 Say = Callable[[str], None]
+
+REPORTED_AFTER_SECONDS = 0.2
+"""How long a text is on its way to a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Stage:
     database_url: str
     settings: Settings
     cast: Cast
+    providers: Providers
     daemon: Daemon
 
     def expected(self, order: Order) -> list[Expectation]:
@@ -53,13 +57,15 @@ async def stage(
     size: Size = Size(),
     origins: tuple[str, ...] = (),
     with_html: bool = False,
+    reports: bool = True,
     keep: bool = False,
     say: Say = lambda _: None,
 ) -> AsyncIterator[Stage]:
     """Start PostgreSQL, the shop in it, Orderbell on that, the providers and the daemon; end them afterwards.
 
     ``take`` is called for each message that arrives anywhere, ``say`` for each step; pages of ``origins`` may
-    call the daemon; ``keep`` leaves the folder (configuration and log, without the database).
+    call the daemon; with ``reports`` the sandbox Twilio says what became of each text; ``keep`` leaves
+    the folder (configuration and log, without the database).
     """
     async with AsyncExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="orderbell-demo-"))
@@ -73,6 +79,7 @@ async def stage(
         await _open_shop(url, size)
         cast = await Cast.read(url)
         started = await stack.enter_async_context(providers(cast, take, with_html=with_html))
+        started.twilio.reports_after_seconds = REPORTED_AFTER_SECONDS if reports else None
         written = write_configuration(folder, url, started, list(origins))
         say("installing Orderbell on it")
         await to_the_end(lambda: install(written.settings))
@@ -81,7 +88,7 @@ async def stage(
         say("opening everyone's browser")
         await subscribe(written.settings, started.push, cast.people)
         await stack.enter_async_context(listening(written.settings, cast.people, take))
-        yield Stage(folder, url, written.settings, cast, running)
+        yield Stage(folder, url, written.settings, cast, started, running)
 
 
 async def _open_shop(url: str, size: Size) -> None:

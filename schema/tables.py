@@ -14,8 +14,10 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -74,6 +76,7 @@ event = Table(
     Column("captured_at", _moment, nullable=False),
     Column("planned_at", _moment, nullable=False),
     Column("idempotency_key", Text),
+    Column("label", Text),
     Index("event_subject_idx", "subject", "id"),
     Index(
         "event_idempotency_key_idx",
@@ -113,6 +116,9 @@ notification = Table(
     Column("created_at", _moment, nullable=False),
     Column("read_at", _moment),
     Column("withdrawn_at", _moment),
+    Column("expires_at", _moment),
+    Column("critical", Boolean, nullable=False, server_default=text("false")),
+    Column("seen_at", _moment),
     Index("notification_inbox_idx", "user_id", "id"),
     Index("notification_event_idx", "event_id"),
 )
@@ -136,8 +142,15 @@ delivery = Table(
     Column("subject", Text),
     Column("audience", Text),
     Column("uncertain", Boolean, nullable=False, server_default=text("false")),
+    Column("step", SmallInteger, nullable=False, server_default=text("0")),
+    Column("time_zone", Text),
+    Column("hold", Text),
+    Column("kind", Text),
+    Column("message_id", BigInteger),
     Index("delivery_due_idx", "channel", "due_at"),
-    Index("delivery_subject_idx", "subject"),
+    Index("delivery_subject_idx", "subject", "user_id"),
+    Index("delivery_hold_idx", "due_at", postgresql_where=text("hold IS NOT NULL")),
+    Index("delivery_hold_user_idx", "user_id", postgresql_where=text("hold IS NOT NULL")),
 )
 
 delivery_history = Table(
@@ -154,6 +167,11 @@ delivery_history = Table(
     Column("provider_id", Text),
     Column("error", Text),
     Column("finished_at", _moment, primary_key=True),
+    Column("reported_at", _moment),
+    Column("step", SmallInteger),
+    Column("time_zone", Text),
+    Column("kind", Text),
+    Column("message_id", BigInteger),
     Index("delivery_history_notification_idx", "notification_id"),
     Index("delivery_history_provider_id_idx", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
     Index("delivery_history_failed_idx", "finished_at", postgresql_where=text("state = 'failed'")),
@@ -182,6 +200,93 @@ suppression = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text),
     Column("since", _moment, nullable=False, server_default=func.now()),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("provider_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    Column("suppress", Text),
+    Column("again", Boolean, nullable=False, server_default=text("false")),
+    Column("received_at", _moment, nullable=False, server_default=func.now()),
+)
+
+preference = Table(
+    "preference",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("category", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("changed_at", _moment, nullable=False, server_default=func.now()),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("locale", Text),
+    Column("time_zone", Text),
+    Column("quiet", JSON),
+    Column("snoozed_until", _moment),
+    Column("do_not_disturb", Boolean, nullable=False, server_default=text("false")),
+    Column("changed_at", _moment, nullable=False, server_default=func.now()),
+)
+
+spent = Table(
+    "spent",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("throttle", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    Index("spent_idx", "user_id", "throttle", "at"),
+)
+
+scheduled = Table(
+    "scheduled",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("key", Text),
+    Column("data", JSON),
+    Column("idempotency_key", Text, unique=True),
+    Column("scheduled_for", _moment, nullable=False),
+    Column("expires_at", _moment),
+    Column("created_at", _moment, nullable=False, server_default=func.now()),
+    Index("scheduled_due_idx", "scheduled_for"),
+)
+
+template = Table(
+    "template",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("channel", Text, nullable=False, server_default=text("''")),
+    Column("locale", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'draft'")),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("text", Text),
+    Column("action", Text),
+    Column("author", Text),
+    Column("created_at", _moment, nullable=False, server_default=func.now()),
+    Column("published_at", _moment),
+    UniqueConstraint("event", "audience", "channel", "locale", "version"),
+    Index(
+        "template_published_idx",
+        "event",
+        "audience",
+        "channel",
+        "locale",
+        unique=True,
+        postgresql_include=["id"],
+        postgresql_where=text("state = 'published'"),
+    ),
 )
 
 push_subscription = Table(

@@ -1,6 +1,7 @@
 // Orderbell's service worker: shows Web Pushes, also when no page is open.
 //
-// A push is JSON: {id, event, subject, title, body, url, action, tag, priority, created_at}.
+// A push is JSON: {id, event, subject, title, body, url, action, tag, priority, created_at}, and withdrawn: true where it
+// takes the place of an offer that holds no longer.
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -25,14 +26,15 @@ async function show(data) {
   } catch {
     // Something must be shown for every push, else the browser takes the permission away.
   }
-  const { title, body, tag, url, id, action, priority, created_at } = push;
+  const { title, body, tag, url, id, action, priority, created_at, withdrawn } = push;
   await self.registration.showNotification(title || "Orderbell", {
     body: body ?? "",
-    // A newer status of an order takes the older one's place, and makes itself heard.
-    ...(tag ? { tag, renotify: true } : {}),
+    // A newer status of an order takes the older one's place, and makes itself heard; what is taken back does not.
+    ...(tag ? { tag, renotify: !withdrawn } : {}),
+    silent: Boolean(withdrawn),
     ...(action && url ? { actions: [{ action: "open", title: action }] } : {}),
     ...(created_at ? { timestamp: Date.parse(created_at) } : {}),
-    requireInteraction: priority === "urgent",
+    requireInteraction: priority === "urgent" && !withdrawn,
     data: { url, id },
   });
 }

@@ -147,6 +147,11 @@ export class OrderbellClient extends EventTarget {
         this.#emit("update", detail);
         break;
       }
+      case "notification_withdrawn":
+        // An offer that holds no longer: out of the list, and out of the count.
+        this.#emit("withdrawn", { id: frame.id });
+        if (frame.unread && this.#unread > 0) this.requestUnreadCount();
+        break;
       case "unread_count":
         // A notification overtook the count: it is not in it, so the count is asked for again.
         if (frame.last_id < this.#lastId) this.requestUnreadCount();

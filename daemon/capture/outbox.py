@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -138,8 +138,20 @@ def sent_in(captured: Captured) -> Event | None:
     name = envelope.get("event") if isinstance(envelope, dict) else None
     if not isinstance(name, str) or not EVENT.match(name) or captured.key is None or not isinstance(data, dict):
         raise Unreadable("orderbell.send takes an event like 'order.ready', a key, and a JSON object of values")
-    key = envelope.get("idempotency_key")
-    return sent_event(name, captured.key, data, captured.captured_at, str(key) if key is not None else None)
+    key, end = envelope.get("idempotency_key"), envelope.get("expires_at")
+    event = sent_event(name, captured.key, data, captured.captured_at, str(key) if key is not None else None)
+    return replace(event, expires_at=datetime.fromisoformat(end)) if end else event
+
+
+def cancelled_in(captured: Captured) -> str | None:
+    """The idempotency key of the event that somebody takes back (``orderbell.cancel``); None for anything else."""
+    if captured.op != "cancel":
+        return None
+    envelope = _json(captured.old)
+    key = envelope.get("idempotency_key") if isinstance(envelope, dict) else None
+    if not isinstance(key, str):
+        raise Unreadable("orderbell.cancel takes the idempotency key that the event was sent with")
+    return key
 
 
 def _whole_rows(captured: Captured, watch: Watch, old: list[Any], new: list[Any]) -> Iterator[Change]:

@@ -15,7 +15,8 @@ from psycopg_pool import PoolTimeout
 
 from config.settings import DeliverySettings
 from daemon import metrics
-from daemon.delivery.leases import Pool
+from daemon.connections import Pool
+from daemon.delivery.retention import forget_old
 from schema import locks
 from schema.queries import statements
 
@@ -50,9 +51,13 @@ def due(parent: str, existing: set[str], today: date, keep_days: int) -> tuple[l
 class History:
     """The housekeeping of this node."""
 
-    def __init__(self, pool: Pool, settings: DeliverySettings) -> None:
+    def __init__(
+        self, pool: Pool, settings: DeliverySettings, settle: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """``settle`` is called every few seconds: reports that came before their delivery are matched then."""
         self._pool = pool
         self._settings = settings
+        self._settle = settle
 
     async def run(self) -> None:
         """Keep house for ever."""
@@ -62,8 +67,11 @@ class History:
             try:
                 if loop.time() >= look_at:
                     await self.keep(datetime.now(UTC).date())
+                    await forget_old(self._pool, self._settings.inbox_days)
                     look_at = loop.time() + LOOK_SECONDS
                 await self._measure()
+                if self._settle is not None:
+                    await self._settle()
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("history.not_kept", error=" ".join(str(error).split()))
             await asyncio.sleep(QUEUE_SECONDS)

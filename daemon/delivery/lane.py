@@ -12,6 +12,7 @@ import structlog
 from config.settings import DeliverySettings
 from daemon import metrics
 from daemon.clock import DatabaseClock
+from daemon.delivery.lastlook import Finding, Later
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.policy import Finish, TryAgain, Verdict, after_sending
@@ -62,7 +63,7 @@ class Lane:
         self._dispatcher = dispatcher
         self._leases = leases
         self._ledger = ledger
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._progressed = progressed
         self._held: deque[_Held] = deque()
@@ -71,6 +72,7 @@ class Lane:
         self._busy: set[Line] = set()
         self._wake = asyncio.Event()
         self._look = True
+        self._look_at = 0.0
         self._renew_at = 0.0
         self.capacity = max(settings.batch_size, 2 * dispatcher.concurrency * dispatcher.batch_size)
 
@@ -100,16 +102,19 @@ class Lane:
             if loop.time() >= self._renew_at:
                 await self._renew()
             waits = await self._begin()
+            if loop.time() >= self._look_at:
+                # Also while there is always something to do: retries and later steps wait in the database.
+                self._look = True
             if self._look and len(self._held) < self.capacity // 2:
                 await self._claim()
                 waits = await self._begin() or waits
             metrics.HELD.labels(self._dispatcher.channel).set(len(self._held))
             try:
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
-                async with asyncio.timeout(WAIT_SECONDS if waits else self._settings.poll_seconds):
+                async with asyncio.timeout(WAIT_SECONDS if waits else self.settings.poll_seconds):
                     await self._wake.wait()
             except TimeoutError:
-                self._look = True
+                pass
 
     async def drain(self, seconds: float) -> list[int]:
         """Give back what has not begun, and let sends in flight finish within ``seconds``.
@@ -129,11 +134,12 @@ class Lane:
         return unfinished
 
     def _begin_before(self) -> float:
-        return asyncio.get_running_loop().time() + self._settings.lease_seconds * LEASE_SHARE_TO_BEGIN
+        return asyncio.get_running_loop().time() + self.settings.lease_seconds * LEASE_SHARE_TO_BEGIN
 
     async def _claim(self) -> None:
+        self._look_at = asyncio.get_running_loop().time() + self.settings.poll_seconds
         free = self.capacity - len(self._held) - self._reserved
-        limit = min(free, self._settings.batch_size)
+        limit = min(free, self.settings.batch_size)
         if limit <= 0:
             return
         claimed, orphans = await self._leases.claim(self._dispatcher.channel, limit)
@@ -145,7 +151,7 @@ class Lane:
 
     async def _renew(self) -> None:
         """Renew what is held or in flight; let go of what is held and no longer ours."""
-        self._renew_at = asyncio.get_running_loop().time() + self._settings.lease_seconds * RENEW_SHARE
+        self._renew_at = asyncio.get_running_loop().time() + self.settings.lease_seconds * RENEW_SHARE
         held = list(self._held)
         deliveries = [one.delivery for one in held] + [each for batch in self._sends.values() for each in batch]
         if not deliveries:
@@ -183,7 +189,7 @@ class Lane:
         metrics.IN_FLIGHT.labels(self._dispatcher.channel).set(len(self._sends))
         return waits
 
-    def _admit(self, taken: Sequence[_Held], verdicts: Mapping[int, str | None]) -> tuple[list[Delivery], bool]:
+    def _admit(self, taken: Sequence[_Held], verdicts: Mapping[int, Finding]) -> tuple[list[Delivery], bool]:
         """Those that may go out now; and whether any has to wait for an older status of its line."""
         begin: list[Delivery] = []
         waits = False
@@ -196,6 +202,10 @@ class Lane:
             elif reason is None or reason == "wait":
                 waits = True
                 self._held.append(one)
+            elif isinstance(reason, Later):
+                due_at = min(reason.due_at, delivery.expires_at)
+                seconds = max(0.0, (due_at - self._clock.now()).total_seconds())
+                self._record(delivery, TryAgain(seconds, reason.why, uncertain=delivery.uncertain, free=True))
             elif reason != "lost":
                 self._record(delivery, Finish("skipped", reason))
         return begin, waits
@@ -244,7 +254,7 @@ class Lane:
             waited = (now - delivery.created_at).total_seconds()
             metrics.COMMIT_TO_SENT.labels(delivery.channel).observe(max(0.0, waited))
         chance = random.random()  # noqa: S311 - jitter needs no secrecy
-        verdict = after_sending(outcome, delivery, self._settings, now, chance)
+        verdict = after_sending(outcome, delivery, self.settings, now, chance)
         detail = "" if isinstance(outcome, Sent) else outcome.error
         tries = outcome.tries
         if not tries and not (isinstance(verdict, TryAgain) and verdict.free):

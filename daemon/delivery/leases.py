@@ -3,33 +3,37 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
-
 from config.names import Category, Priority
 from config.settings import DeliverySettings
 from daemon.clock import DatabaseClock
-from dispatchers.base import Delivery
+from daemon.connections import Pool
+from daemon.delivery.lastlook import Finding, LastLook, Row
+from dispatchers.base import Delivery, Kind
 from dispatchers.canonical import canonical
 from schema.queries import statements
 
 SQL = statements("delivery")
-
-Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
 
 class Leases:
     """Takes due deliveries on lease. Whoever holds the newest attempt number of a delivery holds its lease."""
 
     def __init__(
-        self, pool: Pool, settings: DeliverySettings, node: str, clock: DatabaseClock, default_region: str = ""
+        self,
+        pool: Pool,
+        settings: DeliverySettings,
+        node: str,
+        clock: DatabaseClock,
+        default_region: str = "",
+        last_look: LastLook | None = None,
     ) -> None:
         self._pool = pool
-        self._settings = settings
+        self.settings = settings
         self._node = node
         self._clock = clock
         self._default_region = default_region
+        self.last_look = last_look or LastLook()
+        """Replaced as a whole when the configuration is read again."""
 
     async def claim(self, channel: str, limit: int) -> tuple[list[Delivery], list[Delivery]]:
         """Up to ``limit`` due deliveries of ``channel``, leased to this node; and those whose notification is gone."""
@@ -37,7 +41,7 @@ class Leases:
             "channel": channel,
             "limit": limit,
             "node": self._node,
-            "lease_seconds": self._settings.lease_seconds,
+            "lease_seconds": self.settings.lease_seconds,
         }
         async with self._pool.connection() as connection, connection.cursor() as cursor:
             await cursor.execute(SQL["claim"], parameters)
@@ -49,25 +53,28 @@ class Leases:
             (orphans if _is_orphan(columns) else claimed).append(_delivery(columns))
         return claimed, orphans
 
-    async def recheck(self, deliveries: Sequence[Delivery]) -> Mapping[int, str | None]:
-        """Delivery id -> None where it may be sent, ``wait``, or why to skip it; missing where the lease is lost.
+    async def recheck(self, deliveries: Sequence[Delivery]) -> Mapping[int, Finding]:
+        """Delivery id -> what speaks against sending it now; missing where the lease is lost.
 
-        Asks the live rows: superseded, withdrawn, expired, read, suppressed?
+        Asks the live rows: superseded, withdrawn, expired, read, suppressed, unwanted, at night?
         """
         parameters = {
             **_keys(deliveries),
             "addresses": [canonical(d.channel, d.address, self._default_region) for d in deliveries],
         }
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
-            await cursor.execute(SQL["recheck"], parameters)
+        look, by_id = self.last_look, {delivery.id: delivery for delivery in deliveries}
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(SQL["recheck"], parameters)
             rows = await cursor.fetchall()
-        if rows:
-            self._clock.set(rows[0][1])
-        return {id_: reason for id_, _, reason in rows}
+            if rows:
+                self._clock.set(rows[0][1])
+            found = {id_: look.judge(by_id[id_], Row(*row), now) for id_, now, *row in rows}
+            clear = [by_id[id_] for id_, finding in found.items() if finding is None and by_id[id_].kind is None]
+            return {**found, **await look.unmet(connection, clear, self._clock.now())}
 
     async def renew(self, deliveries: Sequence[Delivery]) -> set[int]:
         """Begin these leases anew; the ids of those that are still ours."""
-        parameters = {**_keys(deliveries), "lease_seconds": self._settings.lease_seconds}
+        parameters = {**_keys(deliveries), "lease_seconds": self.settings.lease_seconds}
         async with self._pool.connection() as connection, connection.cursor() as cursor:
             await cursor.execute(SQL["renew"], parameters)
             return {row[0] for row in await cursor.fetchall()}
@@ -97,7 +104,8 @@ def _is_orphan(columns: Sequence[Any]) -> bool:
 def _delivery(columns: Sequence[Any]) -> Delivery:
     """A claimed row as a delivery; of an orphan, what is known, which is enough to finish it."""
     (id_, attempt, channel, address, notification, user, name, locale, event, subject, audience) = columns[:11]
-    (category, priority, title, body, text, url, action, created_at, expires_at, uncertain) = columns[11:]
+    (category, priority, title, body, text, url, action, created_at, expires_at, uncertain) = columns[11:21]
+    step, kind, critical = columns[21:]
     return Delivery(
         id=id_,
         attempt=attempt,
@@ -119,5 +127,8 @@ def _delivery(columns: Sequence[Any]) -> Delivery:
         action=action,
         created_at=created_at or expires_at,
         expires_at=expires_at,
+        step=step,
+        kind=Kind(kind) if kind else None,
+        critical=critical,
         uncertain=uncertain,
     )

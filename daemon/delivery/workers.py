@@ -42,6 +42,12 @@ class Workers:
         """The channels that can be sent on."""
         return frozenset(self._lanes)
 
+    def obey(self, settings: DeliverySettings) -> None:
+        """Go by these settings from now on."""
+        self._leases.settings = settings
+        for lane in self._lanes.values():
+            lane.settings = settings
+
     def reserve(self, channel: str, wanted: int) -> int:
         lane = self._lanes.get(channel)
         return lane.reserve(wanted) if lane else 0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from config.names import Category, Priority
+from config.quiet import QuietWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Event:
     captured_at: datetime
     idempotency_key: str | None = None
     """Of an event that was sent: the same key twice is one event."""
+    expires_at: datetime | None = None
+    """Not to be told after this; None: as its rules say."""
 
     @property
     def prefix(self) -> str:
@@ -54,6 +57,10 @@ class Person:
     time_zone: str = ""
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Channel -> where this person can be reached on it."""
+    quiet: tuple[QuietWindow, ...] | None = None
+    """Quiet hours of their own; None: those of the configuration."""
+    snoozed_until: datetime | None = None
+    do_not_disturb: bool = False
 
     @property
     def email(self) -> str:
@@ -112,6 +119,10 @@ class PlannedNotification:
     category: Category
     priority: Priority
     expires_at: datetime
+    critical: bool = False
+    """No preference counts."""
+    withdrawn: bool = False
+    """Taken back by a later event of the same batch, before anybody saw it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,24 @@ class PlannedDelivery:
     notification: int
     channel: str
     address: str
+    due_at: datetime
+    step: int = 0
+    """Of its rule."""
+    hold: str | None = None
+    """Waits until ``due_at`` to become one message with all that this person has under this name."""
+    zone: str = ""
+    """The recipient's time zone."""
+    message: int | None = None
+    """``messages[message]`` where its channel has words of its own; None: its notification's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """All notifications of ``event`` about ``subject`` to ``audience`` that were planned before are taken back."""
+
+    subject: str
+    event: str
+    audience: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +172,6 @@ class Plan:
     notifications: tuple[PlannedNotification, ...]
     deliveries: tuple[PlannedDelivery, ...]
     skipped: tuple[SkippedDelivery, ...]
+    withdrawals: tuple[Withdrawal, ...] = ()
+    spent: tuple[tuple[str, str], ...] = ()
+    """(user id, throttle), once for each message that counts towards it."""

@@ -1,7 +1,9 @@
 """What became of one batch of changes, and how metrics and the log are told of it after the commit."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -9,49 +11,69 @@ import structlog
 from daemon import metrics
 from daemon.capture.outbox import Captured
 from daemon.planning.values import Plan
+from daemon.store.withdraw import TakenBack
 from daemon.store.write import Written
+from dispatchers.base import Delivery
 
 log = structlog.get_logger(__name__)
 
+ERRORS_LOGGED = 20
+"""Of messages, in one batch: the rest is counted."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Batch:
-    """A batch that is committed."""
+    """A batch in the making; what it says counts once it is committed. Counts only: a plan may be of 100,000 people."""
 
-    taken: list[Captured]
-    outcomes: list[tuple[str, str]]
+    taken: Sequence[Captured]
+    outcomes: Sequence[tuple[str, str]]
     """(watch, what became of the change)"""
-    plan: Plan
-    written: Written
     now: datetime
+    broadcast: bool = False
+    """Too many people for one piece."""
+    began_at: float = field(default_factory=time.monotonic)
+    live: list[Delivery] = field(default_factory=list)
+    leased: list[Delivery] = field(default_factory=list)
+    taken_back: list[TakenBack] = field(default_factory=list)
+    spent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _events: Counter[str] = field(default_factory=Counter)
+    _remarks: int = 0
+    _notifications: Counter[str] = field(default_factory=Counter)
+    _skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _errors: list[str] = field(default_factory=list)
 
+    def add(self, plan: Plan, written: Written, taken_back: Sequence[TakenBack], dropped: Sequence[str]) -> None:
+        """A piece that is written."""
+        self.live += written.live
+        self.leased += written.leased
+        self.taken_back += taken_back
+        self.spent.update(plan.spent)
+        if not written.continues:
+            self._events.update(planned.event.name for planned in plan.events)
+        self._remarks += sum(1 for planned in plan.events if planned.remarks)
+        self._notifications.update(notification.audience for notification in plan.notifications)
+        self._skipped.update((skipped.channel, skipped.reason) for skipped in plan.skipped)
+        self._skipped.update((channel, "superseded") for channel in written.superseded)
+        self._skipped.update((channel, "withdrawn") for channel in dropped)
+        self._errors += [message.words.error for message in plan.messages if message.words.error]
 
-def report(batch: Batch, known_events: Collection[str]) -> None:
-    """Count everything that the batch made, and log what somebody should look at."""
-    for watch, outcome in batch.outcomes:
-        metrics.CHANGES.labels(watch, outcome).inc()
-    for captured in batch.taken:
-        if captured.error is not None:
-            metrics.CAPTURE_ERRORS.labels(captured.watch or "?").inc()
-            log.error("capture.failed", watch=captured.watch, error=captured.error, hint="orderbell install")
-        metrics.COMMIT_TO_PLANNED.observe(max(0.0, (batch.now - captured.captured_at).total_seconds()))
-    for channel in batch.written.superseded:
-        metrics.DELIVERIES.labels(channel, "skipped", "superseded").inc()
-    _report_plan(batch.plan, known_events)
-
-
-def _report_plan(plan: Plan, known_events: Collection[str]) -> None:
-    for planned in plan.events:
-        # A column of free text must not make a label of each of its values.
-        name = planned.event.name
-        metrics.EVENTS.labels(name if name in known_events else "other").inc()
-        if planned.remarks:
-            metrics.REMARKS.inc()
-    for notification in plan.notifications:
-        metrics.NOTIFICATIONS.labels(notification.audience).inc()
-    for message in plan.messages:
-        if message.words.error:
-            metrics.RENDER_FAILURES.inc()
-            log.error("message.failed", error=message.words.error)
-    for skipped in plan.skipped:
-        metrics.DELIVERIES.labels(skipped.channel, "skipped", skipped.reason).inc()
+    def report(self, known_events: Collection[str]) -> None:
+        """Count everything that the batch made, and log what somebody should look at."""
+        for watch, outcome in self.outcomes:
+            metrics.CHANGES.labels(watch, outcome).inc()
+        for captured in self.taken:
+            if captured.error is not None:
+                metrics.CAPTURE_ERRORS.labels(captured.watch or "?").inc()
+                log.error("capture.failed", watch=captured.watch, error=captured.error, hint="orderbell install")
+            metrics.COMMIT_TO_PLANNED.observe(max(0.0, (self.now - captured.captured_at).total_seconds()))
+        for name, count in self._events.items():
+            # A column of free text must not make a label of each of its values.
+            metrics.EVENTS.labels(name if name in known_events else "other").inc(count)
+        metrics.REMARKS.inc(self._remarks)
+        for audience, count in self._notifications.items():
+            metrics.NOTIFICATIONS.labels(audience).inc(count)
+        for (channel, reason), count in self._skipped.items():
+            metrics.DELIVERIES.labels(channel, "skipped", reason).inc(count)
+        metrics.RENDER_FAILURES.inc(len(self._errors))
+        for error in self._errors[:ERRORS_LOGGED]:
+            log.error("message.failed", error=error)

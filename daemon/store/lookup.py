@@ -2,20 +2,22 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from config.mapping import Audience, People, as_psycopg, parameters_of
-from daemon.planning.plan import Audiences, Policy
+from config.mapping import Audience, People, Watch, as_psycopg, parameters_of
+from daemon.planning.known import Audiences, Choices, Failing, Hold, Known
+from daemon.planning.policy import Policy
 from daemon.planning.values import Event, Person
+from daemon.store.conditions import holding
+from daemon.store.person import person_of
 from dispatchers.canonical import canonical
 from schema.queries import statements
 
 SQL = statements("plan")
-
-_KNOWN = {"user_id", "name", "email", "phone", "locale", "time_zone"}
 
 
 class LookupFailed(RuntimeError):
@@ -51,11 +53,48 @@ class Lookup:
                 found[index][name] = users
         return found
 
-    async def people(
-        self, cursor: AsyncCursor[TupleRow], audiences: Audiences, channels: Collection[str]
-    ) -> dict[str, Person]:
-        """Everyone whom ``audiences`` name and the application knows, by user id."""
+    async def known(
+        self, cursor: AsyncCursor[TupleRow], audiences: Audiences, policy: Policy, failing: Failing = ()
+    ) -> Known:
+        """What there is to know of everyone whom ``audiences`` name."""
         ids = sorted({user for of_event in audiences for users in of_event.values() for user in users})
+        people = await self._people(cursor, ids, policy.channels)
+        if not people:
+            return Known(failing=failing)
+        return Known(
+            people=people,
+            suppressed=await self._suppressed(cursor, people, policy.channels),
+            choices=await self._choices(cursor, ids),
+            windows=await self._windows(cursor, ids, policy),
+            spent=await self._spent(cursor, ids, policy),
+            failing=failing,
+        )
+
+    async def failing(
+        self, cursor: AsyncCursor[TupleRow], events: Sequence[Event], policy: Policy, watches: Mapping[str, Watch]
+    ) -> Failing:
+        """The steps that are taken at once and whose ``where`` does not hold for the row of their event. What cannot be
+        said now (the row makes it fail) is asked again just before sending.
+        """
+        by_prefix = {watch.event_prefix: watch for watch in watches.values()}
+        asked: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
+        for index, event in enumerate(events):
+            for rule in policy.rules.get(event.name, ()):
+                for number, step in enumerate(rule.all_steps):
+                    watch = watches.get(event.watch) or by_prefix.get(event.prefix)
+                    if step.where is not None and step.after is None and watch is not None:
+                        asked.setdefault((watch.name, step.where), []).append((index, rule.audience, number))
+        failing: set[tuple[int, str, int]] = set()
+        for (name, where), steps in asked.items():
+            keys = {events[index].key for index, _, _ in steps}
+            holds, unsaid = await holding(cursor, watches[name], where, keys)
+            failing |= {each for each in steps if events[each[0]].key not in holds | unsaid}
+        return failing
+
+    async def _people(
+        self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], channels: Collection[str]
+    ) -> dict[str, Person]:
+        """Those whom the application knows, by user id, with what they chose here."""
         if not ids or self._people_query is None:
             return {}
         await cursor.execute(self._people_query, {"ids": ids})
@@ -64,12 +103,35 @@ class Lookup:
             raise LookupFailed("people.query must yield a column user_id: SELECT id AS user_id, ...")
         rows = [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
         devices = await self._push_subscriptions(cursor, ids) if "webpush" in channels else {}
-        return {str(row["user_id"]): _person(row, devices) for row in rows}
+        await cursor.execute(SQL["persons"], {"ids": ids})
+        own = {row[0]: row[1:] for row in await cursor.fetchall()}
+        return {str(row["user_id"]): person_of(row, devices, own.get(str(row["user_id"]))) for row in rows}
 
-    async def suppressed(
+    async def _windows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], policy: Policy) -> dict[Hold, datetime]:
+        if not policy.digests and not policy.throttles:
+            return {}
+        await cursor.execute(SQL["open_windows"], {"ids": ids})
+        return {(user, channel, address, name): due for user, channel, address, name, due in await cursor.fetchall()}
+
+    async def _spent(
+        self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], policy: Policy
+    ) -> dict[tuple[str, str], int]:
+        if not policy.throttles:
+            return {}
+        parameters = {
+            "ids": ids,
+            "throttles": [name for name, _ in policy.throttles],
+            "seconds": [throttle.per.total_seconds() for _, throttle in policy.throttles],
+        }
+        await cursor.execute(SQL["spent"], parameters)
+        return {(user, throttle): count for user, throttle, count in await cursor.fetchall()}
+
+    async def _suppressed(
         self, cursor: AsyncCursor[TupleRow], people: Mapping[str, Person], channels: Collection[str]
-    ) -> set[tuple[str, str]]:
-        """The (channel, address) of these people that nothing is sent to any more, as the application spells them."""
+    ) -> dict[tuple[str, str], str]:
+        """The (channel, address) of these people that nothing is sent to any more, as the application spells them, and
+        why.
+        """
         spelled: dict[tuple[str, str], list[str]] = {}
         for person in people.values():
             for channel, addresses in person.addresses.items():
@@ -78,11 +140,19 @@ class Lookup:
                         key = (channel, canonical(channel, address, self._default_region))
                         spelled.setdefault(key, []).append(address)
         if not spelled:
-            return set()
+            return {}
         keys = list(spelled)
         parameters = {"channels": [channel for channel, _ in keys], "addresses": [address for _, address in keys]}
         await cursor.execute(SQL["suppressed"], parameters)
-        return {(channel, address) for channel, known in await cursor.fetchall() for address in spelled[channel, known]}
+        return {
+            (channel, address): reason
+            for channel, known, reason in await cursor.fetchall()
+            for address in spelled[channel, known]
+        }
+
+    async def _choices(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]) -> Choices:
+        await cursor.execute(SQL["choices"], {"ids": ids})
+        return {(user, category, channel): wanted for user, category, channel, wanted in await cursor.fetchall()}
 
     async def _members(
         self, cursor: AsyncCursor[TupleRow], name: str, audience: Audience, events: Sequence[Event]
@@ -119,29 +189,6 @@ class Lookup:
             subscription = {"endpoint": endpoint, "keys": {"p256dh": p256dh, "auth": auth}}
             found.setdefault(user, []).append(json.dumps(subscription))
         return {user: tuple(subscriptions) for user, subscriptions in found.items()}
-
-
-def _person(row: Mapping[str, Any], devices: Mapping[str, tuple[str, ...]]) -> Person:
-    user = str(row["user_id"])
-    addresses = {
-        "email": _addresses(row.get("email")),
-        "sms": _addresses(row.get("phone")),
-        "webpush": devices.get(user, ()),
-    }
-    # Any further column is the address on the channel of that name.
-    addresses |= {channel: _addresses(value) for channel, value in row.items() if channel not in _KNOWN}
-    return Person(
-        user_id=user,
-        name=str(row.get("name") or "").strip(),
-        locale=str(row.get("locale") or "").strip(),
-        time_zone=str(row.get("time_zone") or "").strip(),
-        addresses=addresses,
-    )
-
-
-def _addresses(value: Any) -> tuple[str, ...]:
-    text = str(value).strip() if value is not None else ""
-    return (text,) if text else ()
 
 
 def _value(value: Any) -> str | None:

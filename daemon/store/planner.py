@@ -7,7 +7,8 @@ cannot commit.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 import psycopg
@@ -19,13 +20,18 @@ from config.mapping import Watch
 from daemon import metrics
 from daemon.capture.doorbell import Connect, Doorbell
 from daemon.capture.outbox import Captured, NotOurs, Outbox
-from daemon.planning.plan import Policy, plan
+from daemon.planning.known import Failing, Known
+from daemon.planning.pieces import Piece, pieces
+from daemon.planning.plan import plan
+from daemon.planning.policy import Policy
 from daemon.planning.values import Plan
 from daemon.room import Room
-from daemon.store.batch import Batch, report
+from daemon.store.batch import Batch
 from daemon.store.lookup import Lookup
+from daemon.store.published import Published
 from daemon.store.reading import read, said, set_aside
-from daemon.store.write import write
+from daemon.store.withdraw import TakenBack, withdraw
+from daemon.store.write import Written, write
 from dispatchers.base import Delivery
 from schema import locks
 from schema.queries import statements
@@ -39,6 +45,11 @@ SETTLE_SECONDS = 1.0
 
 LOCKED_SECONDS = 0.2
 """Before the application's tables are read again after one of them was locked."""
+
+LAST = 2**63 - 1
+"""No notification has a higher id."""
+
+NOTHING = Plan((), (), (), (), ())
 
 RECONNECT_SECONDS = (0.1, 5.0)
 """The first and the longest wait before a lost connection is made again."""
@@ -74,13 +85,24 @@ class Planner:
         planning: Planning,
         room: Room,
         publish: Callable[[Sequence[Delivery]], None],
+        take_back: Callable[[Sequence[TakenBack]], None] = lambda _: None,
+        listening: Callable[[str], bool] = lambda _: True,
+        catch_up: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """``publish`` is given one delivery per new notification, for the hub, after the commit."""
+        """After the commit, ``publish`` is given one delivery per new notification, for the hub, and ``take_back``
+        what was withdrawn. Of a broadcast, only what people see who were ``listening``; then ``catch_up`` is told when
+        it began (``time.monotonic()``).
+        """
         self._connect = connect
         self._doorbell = doorbell
+        self._published = Published()
         self.planning = planning
         self._room = room
         self._publish = publish
+        self._take_back = take_back
+        self._listening = listening
+        self._catch_up = catch_up
+        self._reader: AsyncConnection[TupleRow] | None = None
         self._outbox = Outbox()
         self._settle_at = 0.0
         self.state = PlannerState.CONNECTING
@@ -88,6 +110,17 @@ class Planner:
         """Set while capture is live, here or at the planner that this one stands by for."""
         self.progressed_at = asyncio.get_running_loop().time()
         """Loop time of the last sign of life: the watchdog asks."""
+
+    @property
+    def planning(self) -> Planning:
+        """As it was set, with the published templates over its words."""
+        return self._planning
+
+    @planning.setter
+    def planning(self, planning: Planning) -> None:
+        self._configured = planning
+        policy = planning.policy
+        self._planning = replace(planning, policy=replace(policy, catalogue=self._published.over(policy.catalogue)))
 
     @property
     def active(self) -> bool:
@@ -117,9 +150,13 @@ class Planner:
         try:
             await self._become_active(connection)
             self._outbox.forget()
+            self._published.forget()
             await self._doorbell.run(lambda: self._drain(connection), self.live.set, connection)
         finally:
             await connection.close()
+            if self._reader is not None:
+                await self._reader.close()
+                self._reader = None
 
     async def _become_active(self, connection: AsyncConnection[TupleRow]) -> None:
         key = {"class": locks.CLASS, "key": locks.PLANNER}
@@ -149,6 +186,8 @@ class Planner:
     async def _drain_once(self, connection: AsyncConnection[TupleRow]) -> int:
         async with connection.cursor() as cursor:
             await self._settle(cursor)
+            if await self._published.look(cursor):
+                self.planning = self._configured
             looked = await self._outbox.look(cursor, self.planning.batch_size)
             if not looked:
                 return 0
@@ -188,28 +227,80 @@ class Planner:
         p = self.planning
         reading = await read(cursor, looked, p.watches)
         audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
-        people = await p.lookup.people(cursor, audiences, p.policy.channels)
-        suppressed = await p.lookup.suppressed(cursor, people, p.policy.channels)
-        leased: dict[str, int] = {}
+        failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
+        parts = list(pieces(reading.events, audiences))
+        known = await p.lookup.known(cursor, parts[0].audiences, p.policy, failing) if parts else Known()
+        leased: Counter[str] = Counter()
         try:
             async with connection.transaction():
                 now = await self._outbox.consume(cursor, looked)
                 for captured, reason in reading.unreadable:
                     await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
-                planned = plan(reading.events, audiences, people, p.policy, now, suppressed)
-                leased = self._reserve(planned)
-                written = await write(cursor, planned, leased, p.node, p.lease_seconds, now)
+                batch = Batch(looked, reading.outcomes, now, broadcast=len(parts) > 1)
+                event_id = 0
+                for number, piece in enumerate(parts):
+                    self.progressed_at = asyncio.get_running_loop().time()
+                    if number > 0:
+                        known = await self._known_elsewhere(piece, failing)
+                        # What earlier pieces have written is not to be seen from there.
+                        known = replace(known, spent=Counter(known.spent) + batch.spent)
+                    event_id = await self._write_piece(cursor, piece, known, batch, leased, event_id)
+                if reading.cancelled:
+                    gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, p.policy.catalogue, now)
+                    batch.add(NOTHING, Written((), ()), gone, dropped)
         except BaseException:
             # Not committed, or not known to be: what was leased after all is taken up when its lease ends.
             for channel, count in leased.items():
                 self._room.release(channel, count)
             raise
-        return Batch(list(looked), reading.outcomes, planned, written, now)
+        return batch
 
-    def _reserve(self, planned: Plan) -> dict[str, int]:
+    async def _write_piece(
+        self,
+        cursor: AsyncCursor[TupleRow],
+        piece: Piece,
+        known: Known,
+        batch: Batch,
+        leased: Counter[str],
+        event_id: int,
+    ) -> int:
+        """Plan a piece and write it; returns the id of its first event."""
+        p = self.planning
+        shifted = {(index - piece.first, audience, step) for index, audience, step in known.failing}
+        planned = plan(
+            piece.events, piece.audiences, replace(known, failing=shifted), p.policy, batch.now, piece.mentioned
+        )
+        room = self._reserve(planned, batch.now)
+        leased.update(room)
+        written = await write(
+            cursor,
+            planned,
+            room,
+            p.node,
+            p.lease_seconds,
+            batch.now,
+            self._listening if batch.broadcast else lambda _: True,
+            event_id if piece.mentioned is not None else None,
+        )
+        gone, dropped = await withdraw(
+            cursor, planned.withdrawals, [], written.first_notification, p.policy.catalogue, batch.now
+        )
+        batch.add(planned, written, gone, dropped)
+        return written.first_event
+
+    async def _known_elsewhere(self, piece: Piece, failing: Failing) -> Known:
+        """What there is to know of a later piece's people, read outside the transaction that waits for it."""
+        if self._reader is None or self._reader.closed:
+            self._reader = await self._connect("orderbell planner's reader")
+            await self._reader.execute(SQL["planner_timeouts"])
+        async with self._reader.cursor() as cursor:
+            concerned = [*piece.audiences, piece.mentioned or {}]
+            return await self.planning.lookup.known(cursor, concerned, self.planning.policy, failing)
+
+    def _reserve(self, planned: Plan, now: datetime) -> Counter[str]:
         """Channel -> how many deliveries of the plan this node's workers have room for."""
-        wanted = Counter(delivery.channel for delivery in planned.deliveries)
-        return {channel: self._room.reserve(channel, count) for channel, count in wanted.items()}
+        wanted = Counter(d.channel for d in planned.deliveries if d.hold is None and d.due_at <= now)
+        return Counter({channel: self._room.reserve(channel, count) for channel, count in wanted.items()})
 
     async def _settle(self, cursor: AsyncCursor[TupleRow]) -> None:
         now = asyncio.get_running_loop().time()
@@ -219,10 +310,14 @@ class Planner:
 
     def _tell(self, batch: Batch) -> None:
         """After the commit: hand over, publish, count."""
-        self._room.accept(batch.written.leased)
-        if batch.written.live:
-            self._publish(batch.written.live)
-        report(batch, self.planning.policy.rules)
+        self._room.accept(batch.leased)
+        if batch.live:
+            self._publish(batch.live)
+        if batch.broadcast:
+            self._catch_up(batch.began_at)
+        if batch.taken_back:
+            self._take_back(batch.taken_back)
+        batch.report(self.planning.policy.rules)
 
 
 def _is_the_databases(error: Exception) -> bool:

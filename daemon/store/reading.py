@@ -9,7 +9,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
-from daemon.capture.outbox import Captured, Unreadable, changes_in, sent_in
+from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, sent_in
 from daemon.planning.events import event_of
 from daemon.planning.values import Event
 from schema.queries import statements
@@ -28,15 +28,22 @@ class Reading:
     events: list[Event]
     unreadable: list[tuple[Captured, str]]
     """To be set aside, and why."""
+    cancelled: list[str]
+    """Idempotency keys of events that are taken back."""
 
 
 async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watches: Mapping[str, Watch]) -> Reading:
     """Make events of what was captured; an event whose idempotency key is known is left out."""
-    reading = Reading([], [], [])
+    reading = Reading([], [], [], [])
     events: list[Event] = []
     for captured in looked:
         try:
-            events += _events_in(captured, watches, reading.outcomes)
+            key = cancelled_in(captured)
+            if key is not None:
+                reading.cancelled.append(key)
+                reading.outcomes.append(("", "cancelled"))
+            else:
+                events += _events_in(captured, watches, reading.outcomes)
         except ValueError as error:
             reading.unreadable.append((captured, said(error)))
             reading.outcomes.append(("?", "set_aside"))

@@ -5,8 +5,8 @@ after the commit. Claiming it would be one write of three. (design 7)
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,10 @@ class Written:
     live: tuple[Delivery, ...]
     """One per notification, for the hub; address is the user id."""
     leased: tuple[Delivery, ...]
+    first_notification: int = 0
+    first_event: int = 0
+    continues: bool = False
+    """It went on with an event that was written before."""
     superseded: tuple[str, ...] = ()
     """Channels of the older deliveries that this plan replaced, one entry each."""
 
@@ -50,24 +54,35 @@ async def write(
     node: str,
     lease_seconds: float,
     now: datetime,
+    listening: Callable[[str], bool] = lambda _: True,
+    event_id: int | None = None,
 ) -> Written:
     """Write ``plan`` in the cursor's transaction; of each channel as many deliveries as ``room`` says, the first ones,
-    are born leased to ``node``.
+    are born leased to ``node``. Only who is ``listening`` needs to be told live: the others have their inbox.
+    With ``event_id``, the plan goes on with that event, which is written already.
     """
     if not plan.events:
         return Written((), ())
     ids = await _reserve(cursor, plan)
-    await _copy(cursor, "copy_event", _events(plan, ids, now))
+    if event_id is None:
+        await _copy(cursor, "copy_event", _events(plan, ids, now))
+    else:
+        ids = replace(ids, events=event_id)
     await _copy(cursor, "copy_message", _messages(plan, ids))
     await _copy(cursor, "copy_notification", _notifications(plan, ids, now))
     await _copy(cursor, "copy_history", _skipped(plan, ids, now))
-    leased = _lease(plan, room)
+    leased = _lease(plan, room, now)
     lease_end = now + timedelta(seconds=lease_seconds)
-    await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, now, lease_end))
+    await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, lease_end))
+    await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
     superseded = await _supersede(cursor, plan, ids)
+    shown = [index for index, n in enumerate(plan.notifications) if not n.withdrawn and listening(n.person.user_id)]
     return Written(
+        first_notification=ids.notifications,
+        first_event=ids.events,
+        continues=event_id is not None,
         superseded=superseded,
-        live=tuple(_live(plan, ids, index, now) for index in range(len(plan.notifications))),
+        live=tuple(_live(plan, ids, index, now) for index in shown),
         leased=tuple(_delivery(plan, ids, index, now) for index in sorted(leased)),
     )
 
@@ -107,12 +122,12 @@ async def _supersede(cursor: AsyncCursor[TupleRow], plan: Plan, ids: _Ids) -> tu
     return tuple(row[0] for row in await cursor.fetchall())
 
 
-def _lease(plan: Plan, room: Mapping[str, int]) -> set[int]:
-    """Indexes of the deliveries that are born leased."""
+def _lease(plan: Plan, room: Mapping[str, int], now: datetime) -> set[int]:
+    """Indexes of the deliveries that are born leased: due at once, and there is room for them."""
     left = dict(room)
     leased: set[int] = set()
     for index, delivery in enumerate(plan.deliveries):
-        if left.get(delivery.channel, 0) > 0:
+        if delivery.hold is None and delivery.due_at <= now and left.get(delivery.channel, 0) > 0:
             left[delivery.channel] -= 1
             leased.add(index)
     return leased
@@ -127,6 +142,7 @@ def _events(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
             event.subject,
             event.watch,
             event.key,
+            event.label,
             json.dumps({k: _kept(v) for k, v in event.row.items()}, default=_plain),
             list(planned.remarks),
             event.captured_at,
@@ -166,6 +182,9 @@ def _notifications(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, 
             n.category.value,
             n.priority.value,
             now,
+            n.expires_at,
+            n.critical,
+            now if n.withdrawn else None,
         )
 
 
@@ -185,31 +204,43 @@ def _skipped(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _deliveries(
-    plan: Plan, ids: _Ids, leased: set[int], node: str, now: datetime, lease_end: datetime
-) -> Iterator[tuple[Any, ...]]:
+def _deliveries(plan: Plan, ids: _Ids, leased: set[int], node: str, lease_end: datetime) -> Iterator[tuple[Any, ...]]:
     for index, d in enumerate(plan.deliveries):
         n = plan.notifications[d.notification]
-        state = ("sending", lease_end, node, 1) if index in leased else ("pending", now, None, 0)
+        state = ("sending", lease_end, node, 1) if index in leased else ("pending", d.due_at, None, 0)
         yield (
             ids.deliveries + index,
             ids.notifications + d.notification,
             d.channel,
             d.address,
             n.person.name,
-            plan.messages[n.message].locale,
+            plan.messages[d.message if d.message is not None else n.message].locale,
             *state,
             n.expires_at,
             n.person.user_id,
             plan.events[n.event].event.subject,
             n.audience,
+            d.step,
+            d.zone or None,
+            d.hold,
+            None if d.message is None else ids.messages + d.message,
         )
 
 
 def _delivery(plan: Plan, ids: _Ids, index: int, now: datetime) -> Delivery:
     d = plan.deliveries[index]
     n = plan.notifications[d.notification]
-    return _full(plan, ids, n, d.notification, now, id_=ids.deliveries + index, channel=d.channel, address=d.address)
+    full = _full(
+        plan,
+        ids,
+        n if d.message is None else replace(n, message=d.message),
+        d.notification,
+        now,
+        id_=ids.deliveries + index,
+        channel=d.channel,
+        address=d.address,
+    )
+    return full if d.step == 0 else replace(full, step=d.step)
 
 
 def _live(plan: Plan, ids: _Ids, index: int, now: datetime) -> Delivery:
@@ -251,6 +282,7 @@ def _full(
         action=message.words.action,
         created_at=now,
         expires_at=n.expires_at,
+        critical=n.critical,
     )
 
 

@@ -55,7 +55,7 @@ function arrived(arrival) {
   strip.arrived(arrival, person);
   const device = devices.get(arrival.user_id);
   if (device) device.arrived(arrival);
-  else if (arrival.channel === "webpush") for (const other of devices.values()) other.ring(arrival.user_id);
+  else if (arrival.channel === "webpush" && !arrival.withdrawn) for (const other of devices.values()) other.ring(arrival.user_id);
 }
 
 function totals({ orders, received, median_ms }) {

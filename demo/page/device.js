@@ -60,7 +60,7 @@ export class Device {
 
   /** What a sink received for this person. */
   arrived(arrival) {
-    if (arrival.channel === "webpush") prepend(this.#lists.webpush, this.#push(arrival));
+    if (arrival.channel === "webpush") this.#pushed(arrival);
     else if (arrival.channel === "email") prepend(this.#lists.email, this.#letter(arrival));
     else if (arrival.channel === "sms") prepend(this.#lists.sms, this.#bubble(arrival));
     else this.#measured(arrival.notification_id, arrival.ms);
@@ -80,6 +80,12 @@ export class Device {
   /** Read here or on another device: one, or every one up to an id. */
   wasRead({ id, up_to }) {
     for (const [known, entry] of this.#entries) if (known === id || known <= up_to) entry.classList.add("read");
+  }
+
+  /** An offer that holds no longer: gone from the inbox. */
+  wasWithdrawn({ id }) {
+    this.#entries.get(id)?.closest("li").remove();
+    this.#entries.delete(id);
   }
 
   counted(unread) {
@@ -117,8 +123,17 @@ export class Device {
     return el("div", { class: "colleagues" }, "also free", ...faces);
   }
 
-  #push({ title, body, ms }) {
-    return el("li", { class: "push new" }, el("span", { class: "logo" }, icon("bell")),
+  /** As a browser does it: what has the same tag takes the older one's place. */
+  #pushed(arrival) {
+    const push = this.#push(arrival);
+    const older = arrival.withdrawn && this.#lists.webpush.querySelector(`[data-order="${CSS.escape(arrival.order)}"]`);
+    if (older) older.replaceWith(push);
+    else prepend(this.#lists.webpush, push);
+  }
+
+  #push({ title, body, ms, order, withdrawn }) {
+    const kind = withdrawn ? "push withdrawn" : "push new";
+    return el("li", { class: kind, "data-order": order }, el("span", { class: "logo" }, icon("bell")),
       el("b", {}, title), el("span", { class: "ms" }, after(ms)), el("p", {}, body));
   }
 

@@ -22,6 +22,7 @@ export class Inbox {
     const client = new OrderbellClient({ after: items.at(-1)?.id ?? 0 });
     client.addEventListener("notification", ({ detail }) => device.notified([detail]));
     client.addEventListener("update", ({ detail }) => device.wasRead(detail));
+    client.addEventListener("withdrawn", ({ detail }) => device.wasWithdrawn(detail));
     client.addEventListener("unread", ({ detail }) => device.counted(detail));
     client.addEventListener("state", ({ detail }) => device.connected(detail === "live"));
     client.addEventListener("reload", async () => device.notified(await this.#list()));

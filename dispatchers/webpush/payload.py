@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
-from dispatchers.base import Delivery
+from dispatchers.base import Delivery, Kind
 
 RECORD_BYTES = 4096
 """What a push service must at least accept (RFC 8030, 7.2), and what RFC 8291, 4 takes as its one record."""
@@ -45,6 +45,8 @@ def payload(delivery: Delivery) -> bytes:
         "priority": delivery.priority.value,
         "created_at": delivery.created_at.isoformat(),
     }
+    if delivery.kind is Kind.WITHDRAWAL:
+        fields["withdrawn"] = True
     whole = _encoded(fields)
     return whole if len(whole) <= PLAINTEXT_BYTES else _cut(fields)
 

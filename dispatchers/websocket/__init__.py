@@ -12,7 +12,7 @@ from dispatchers.websocket.contract import (
     TokenExpired,
     Unauthenticated,
 )
-from dispatchers.websocket.frames import Notification
+from dispatchers.websocket.frames import Notification, withdrawn
 from dispatchers.websocket.hub import Hub
 from dispatchers.websocket.reading import Reading
 
@@ -27,4 +27,5 @@ __all__ = [
     "Summary",
     "TokenExpired",
     "Unauthenticated",
+    "withdrawn",
 ]

@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "allowance", "allowance_at", "deadline", "drained", "expires_at", "floor", "heard_at", "held", "hub",
-        "listed_in", "overflowed", "paused", "pinged_at", "proto", "stage", "strikes", "text", "transport",
+        "joined_at", "listed_in", "overflowed", "paused", "pinged_at", "proto", "stage", "strikes", "text", "transport",
         "user_id", "waiting",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self.floor = 0
         """Notifications up to this id were sent by the replay, or were there before it."""
         self.held: list[Outgoing] | None = None
+        self.joined_at = 0.0
         """Frames that came while the replay was read and written; None: they are written at once."""
         self.overflowed = False
         self.text: list[bytes] | None = None

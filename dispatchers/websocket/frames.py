@@ -112,6 +112,11 @@ def read_up_to(last_id: int, read_at: datetime) -> Outgoing:
     return Outgoing(0, text_frame({"type": "notification_update", "up_to": last_id, "read_at": moment(read_at)}))
 
 
+def withdrawn(notification_id: int, *, unread: bool) -> Outgoing:
+    """One notification is taken back; ``unread`` says whether it had counted as that."""
+    return Outgoing(0, text_frame({"type": "notification_withdrawn", "id": notification_id, "unread": unread}))
+
+
 def unread_count(count: int, last_id: int) -> Outgoing:
     """``last_id`` says as of which notification the count is: one that came later is not in it."""
     return Outgoing(0, text_frame({"type": "unread_count", "unread_count": count, "last_id": last_id}))

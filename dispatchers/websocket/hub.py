@@ -140,6 +140,13 @@ class Hub:
         if self._pump_handle is None:
             self._pump()
 
+    def reload_since(self, moment: float) -> None:
+        """Tell whoever has joined since ``moment`` (of :attr:`now`) to look at the inbox again."""
+        for connections in tuple(self._people.values()):
+            for connection in connections:
+                if connection.joined_at >= moment:
+                    connection.deliver(Outgoing(0, frames.RELOAD))
+
     def protocol_class(self) -> type[asyncio.Protocol]:
         """For ``uvicorn.Config(ws=...)``."""
         hub = self
@@ -193,6 +200,7 @@ class Hub:
             return
         now = self.now()
         connection.user_id = identity.user_id
+        connection.joined_at = now
         connection.expires_at = now + identity.expires_at.timestamp() - time.time()
         # Spread, so that those who came together are not pinged together.
         first_ping = self.limits.ping_interval_seconds * random.uniform(0.5, 1.0)  # noqa: S311

@@ -2,12 +2,12 @@
 
 -- name: claim
 -- Takes what is due: pending deliveries, and those whose lease ran out because their daemon died; of these nobody knows
--- whether they were sent, so they come back uncertain. The attempt number
--- fences: an outcome is written only by who holds the newest attempt. A delivery whose notification was deleted
--- meanwhile comes back with nulls.
+-- whether they were sent, so they come back uncertain. What waits to be put together with others is not taken (holds.sql).
+-- The attempt number fences: an outcome is written only by who holds the newest attempt. A delivery whose notification
+-- was deleted meanwhile comes back with nulls.
 WITH due AS (
     SELECT id, state = 'sending' AS lost FROM orderbell.delivery
-    WHERE channel = %(channel)s AND due_at <= now()
+    WHERE channel = %(channel)s AND due_at <= now() AND hold IS NULL
     ORDER BY due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
@@ -17,12 +17,13 @@ WITH due AS (
     FROM due WHERE d.id = due.id
     RETURNING d.*
 )
+-- A digest has a subject of its own: a push about one of its orders must not take the digest's place on a device.
 SELECT c.id, c.attempt, c.channel, c.address, c.notification_id, n.user_id, c.recipient_name, c.locale, n.event,
-       n.subject, n.audience, n.category, n.priority, m.title, m.body, m.text, m.url, m.action, n.created_at,
-       c.expires_at, c.uncertain, now()
+       CASE WHEN c.kind = 'digest' THEN c.subject ELSE n.subject END, n.audience, n.category, n.priority, m.title, m.body, m.text, m.url, m.action, n.created_at,
+       c.expires_at, c.uncertain, c.step, c.kind, coalesce(n.critical, false), now()
 FROM claimed c
 LEFT JOIN orderbell.notification n ON n.id = c.notification_id
-LEFT JOIN orderbell.message m ON m.id = n.message_id
+LEFT JOIN orderbell.message m ON m.id = coalesce(c.message_id, n.message_id)
 ORDER BY c.id;
 
 -- name: renew
@@ -36,28 +37,61 @@ RETURNING d.id;
 -- Just before sending, against the live rows: why a delivery must not be sent after all. 'wait' where an older status
 -- of its line (subject, audience, person, channel) is in another daemon's hands at this moment. A delivery that is
 -- missing from the answer is no longer ours.
+-- A digest or a withdrawal is about more than its own notification, or about its end: only address and person count.
+-- A withdrawal waits for what it takes back, and is not sent to a device that was never sent that.
 SELECT d.id, now(), CASE
-    WHEN n.id IS NULL OR n.withdrawn_at IS NOT NULL THEN 'withdrawn'
+    WHEN d.kind IS NULL AND (n.id IS NULL OR n.withdrawn_at IS NOT NULL) THEN 'withdrawn'
     WHEN d.expires_at <= now() THEN 'expired'
-    WHEN n.read_at IS NOT NULL THEN 'read'
-    WHEN EXISTS (SELECT FROM orderbell.suppression s WHERE s.channel = d.channel AND s.address = o.address)
+    WHEN d.kind IS NULL AND n.read_at IS NOT NULL THEN 'read'
+    WHEN EXISTS (SELECT FROM orderbell.suppression s WHERE s.channel = d.channel AND s.address = o.address
+                 AND NOT (s.reason = 'unsubscribe' AND (n.critical OR n.category IN ('security', 'verification'))))
         THEN 'suppressed'
-    WHEN EXISTS (SELECT FROM orderbell.delivery e
+    WHEN d.kind = 'withdrawal' AND (
+         EXISTS (SELECT FROM orderbell.delivery e
+                 WHERE e.subject = d.subject AND e.user_id = d.user_id AND e.channel = d.channel
+                   AND e.notification_id > d.notification_id AND e.kind IS NULL)
+      OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
+                 WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
+                   AND h.channel = d.channel AND h.state IN ('sent', 'delivered')))
+        THEN 'superseded'
+    WHEN d.kind = 'withdrawal'
+     AND EXISTS (SELECT FROM orderbell.delivery e
+                 WHERE e.subject = d.subject AND e.notification_id = d.notification_id AND e.channel = d.channel
+                   AND e.address = d.address AND e.kind IS NULL AND e.state = 'sending' AND e.due_at > now())
+        THEN 'wait'
+    WHEN d.kind = 'withdrawal'
+     AND (SELECT bool_and(h.state = 'skipped' AND h.attempt <= 1) FROM orderbell.delivery_history h
+          WHERE h.notification_id = d.notification_id AND h.channel = d.channel AND h.address = d.address)
+        THEN 'withdrawn'
+    WHEN d.kind = 'withdrawal' THEN NULL
+    WHEN NOT n.critical AND EXISTS (SELECT FROM orderbell.preference f
+                                    WHERE f.user_id = n.user_id AND f.category IN ('', n.category)
+                                      AND f.channel IN ('', d.channel) AND NOT f.enabled)
+        THEN 'preference'
+    WHEN d.kind IS NULL AND (
+         EXISTS (SELECT FROM orderbell.delivery e
                  WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
                    AND e.channel = d.channel AND e.notification_id > d.notification_id)
       OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
                  WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
-                   AND m.audience = d.audience AND h.channel = d.channel)
+                   AND m.audience = d.audience AND h.channel = d.channel))
         THEN 'superseded'
-    WHEN EXISTS (SELECT FROM orderbell.delivery e
+    WHEN d.kind IS NULL
+     AND EXISTS (SELECT FROM orderbell.delivery e
                  WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
                    AND e.channel = d.channel AND e.notification_id < d.notification_id
                    AND e.state = 'sending' AND e.due_at > now() AND e.leased_by IS DISTINCT FROM d.leased_by)
         THEN 'wait'
-    END
+    END,
+    n.seen_at IS NOT NULL,
+    EXISTS (SELECT FROM orderbell.notification m
+            WHERE m.user_id = n.user_id AND m.id > n.id AND m.subject = n.subject AND m.audience = n.audience
+              AND m.withdrawn_at IS NULL),
+    p.time_zone, d.time_zone, p.quiet::text, p.snoozed_until, coalesce(p.do_not_disturb, false)
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(addresses)s::text[]) AS o (id, attempt, address)
 JOIN orderbell.delivery d ON d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
-LEFT JOIN orderbell.notification n ON n.id = d.notification_id;
+LEFT JOIN orderbell.notification n ON n.id = d.notification_id
+LEFT JOIN orderbell.person p ON p.user_id = d.user_id;
 
 -- name: keep_attempts
 INSERT INTO orderbell.attempt (delivery_id, attempt, provider, started_at, ended_at, outcome, code, detail)
@@ -79,11 +113,14 @@ WITH outcome AS (
     DELETE FROM orderbell.delivery d USING outcome o
     WHERE d.id = o.id AND d.attempt = o.attempt
     RETURNING d.id, d.notification_id, d.channel, d.address, o.state, o.reason, d.attempt, o.provider, o.provider_id,
-              o.error
+              o.error, d.step, d.time_zone, d.kind, d.message_id
 )
 INSERT INTO orderbell.delivery_history
-    (id, notification_id, channel, address, state, reason, attempt, provider, provider_id, error, finished_at)
-SELECT id, notification_id, channel, address, state, reason, attempt, provider, provider_id, error, now() FROM gone;
+    (id, notification_id, channel, address, state, reason, attempt, provider, provider_id, error, finished_at, step,
+     time_zone, kind, message_id)
+SELECT id, notification_id, channel, address, state, reason, attempt, provider, provider_id, error, now(), step,
+       time_zone, kind, message_id
+FROM gone;
 
 -- name: retry_later
 UPDATE orderbell.delivery d

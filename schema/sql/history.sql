@@ -17,3 +17,30 @@ ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO (
 
 -- name: drop
 DROP TABLE {partition};
+
+-- name: old_notifications
+-- Ids follow the time, so the oldest stand first in the primary key: nothing else is read.
+WITH oldest AS (SELECT id, created_at FROM orderbell.notification ORDER BY id LIMIT %(limit)s)
+DELETE FROM orderbell.notification n USING oldest o
+WHERE n.id = o.id AND o.created_at < now() - make_interval(days => %(days)s);
+
+-- name: old_messages
+-- Those of events that no notification is left of. Ids of digests count downwards from zero.
+WITH oldest AS ((SELECT id, event_id FROM orderbell.message WHERE id > 0 ORDER BY id LIMIT %(limit)s)
+                UNION ALL
+                (SELECT id, event_id FROM orderbell.message WHERE id < 0 ORDER BY id DESC LIMIT %(limit)s))
+DELETE FROM orderbell.message m USING oldest o
+WHERE m.id = o.id AND o.event_id < (SELECT event_id FROM orderbell.notification ORDER BY id LIMIT 1);
+
+-- name: old_spent
+-- The name of a throttle ends with its time in seconds (config.telling).
+WITH over AS (SELECT ctid FROM orderbell.spent
+              WHERE at < now() - make_interval(secs => split_part(throttle, ':', 3)::double precision)
+              LIMIT %(limit)s)
+DELETE FROM orderbell.spent s USING over o WHERE s.ctid = o.ctid;
+
+-- name: old_events
+WITH oldest AS (SELECT id, planned_at FROM orderbell.event ORDER BY id LIMIT %(limit)s)
+DELETE FROM orderbell.event e USING oldest o
+WHERE e.id = o.id AND o.planned_at < now() - make_interval(days => %(days)s)
+  AND NOT EXISTS (SELECT FROM orderbell.notification n WHERE n.event_id = e.id);

@@ -48,7 +48,7 @@ SELECT setval('orderbell.event_id_seq', nextval('orderbell.event_id_seq') + %(ev
 SELECT user_id, endpoint, p256dh, auth FROM orderbell.push_subscription WHERE user_id = ANY(%(ids)s) ORDER BY id;
 
 -- name: copy_event
-COPY orderbell.event (id, name, subject, watch, key, data, remarks, captured_at, planned_at, idempotency_key)
+COPY orderbell.event (id, name, subject, watch, key, label, data, remarks, captured_at, planned_at, idempotency_key)
 FROM STDIN;
 
 -- name: copy_message
@@ -56,13 +56,85 @@ COPY orderbell.message (id, event_id, audience, locale, title, body, text, url, 
 
 -- name: copy_notification
 COPY orderbell.notification
-    (id, event_id, message_id, user_id, event, subject, audience, category, priority, created_at) FROM STDIN;
+    (id, event_id, message_id, user_id, event, subject, audience, category, priority, created_at, expires_at, critical,
+     withdrawn_at)
+FROM STDIN;
 
 -- name: copy_delivery
 COPY orderbell.delivery
     (id, notification_id, channel, address, recipient_name, locale, state, due_at, leased_by, attempt, expires_at,
-     user_id, subject, audience)
+     user_id, subject, audience, step, time_zone, hold, message_id)
 FROM STDIN;
+
+-- name: copy_spent
+COPY orderbell.spent (user_id, throttle, at) FROM STDIN;
+
+-- name: persons
+-- What these people chose for themselves.
+SELECT user_id, locale, time_zone, quiet::text, snoozed_until, do_not_disturb FROM orderbell.person
+WHERE user_id = ANY(%(ids)s);
+
+-- name: open_windows
+-- What these people will be told together, and when. Of two under one name the later one: the other is about to close.
+SELECT user_id, channel, address, hold, max(due_at) FROM orderbell.delivery
+WHERE hold IS NOT NULL AND due_at > now() AND state = 'pending' AND user_id = ANY(%(ids)s)
+GROUP BY user_id, channel, address, hold;
+
+-- name: spent
+SELECT s.user_id, s.throttle, count(*) FROM orderbell.spent s
+JOIN unnest(%(throttles)s::text[], %(seconds)s::double precision[]) AS t (name, seconds) ON t.name = s.throttle
+WHERE s.user_id = ANY(%(ids)s) AND s.at > now() - make_interval(secs => t.seconds)
+GROUP BY s.user_id, s.throttle;
+
+-- name: to_withdraw
+-- The events whose notifications are to be taken back, as (event, audience); '' for every audience.
+SELECT e.id, w.audience
+FROM unnest(%(subjects)s::text[], %(events)s::text[], %(audiences)s::text[]) AS w (subject, event, audience)
+JOIN orderbell.event e ON e.subject = w.subject AND e.name = w.event
+UNION
+SELECT e.id, '' FROM orderbell.event e WHERE e.idempotency_key = ANY(%(keys)s);
+
+-- name: withdraw
+-- Notifications up to this plan's own are marked, and what waits of them is skipped; what is being sent at this moment is
+-- looked at again just before. Returns each, with the devices that show it already.
+WITH chosen AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(audiences)s::text[]) AS c (event_id, audience)
+), gone AS (
+    UPDATE orderbell.notification n SET withdrawn_at = now()
+    FROM chosen c
+    WHERE n.event_id = c.event_id AND c.audience IN ('', n.audience) AND n.withdrawn_at IS NULL AND n.id < %(first)s
+    RETURNING n.id, n.event_id, n.message_id, n.user_id, n.subject, n.audience, n.expires_at, n.read_at
+), dropped AS (
+    DELETE FROM orderbell.delivery d USING gone g
+    WHERE d.subject = g.subject AND d.notification_id = g.id AND d.state = 'pending' AND NOT d.uncertain
+    RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error, d.kind, d.step
+), kept AS (
+    INSERT INTO orderbell.delivery_history
+        (id, notification_id, channel, address, state, reason, attempt, error, kind, step, finished_at)
+    SELECT id, notification_id, channel, address, 'skipped', 'withdrawn', attempt, error, kind, step, now() FROM dropped
+)
+SELECT g.id, g.event_id, g.user_id, g.subject, g.audience, m.locale, g.expires_at, g.read_at IS NULL,
+       ARRAY(SELECT h.address FROM orderbell.delivery_history h
+             WHERE h.notification_id = g.id AND h.channel = 'webpush' AND h.state IN ('sent', 'delivered')
+             UNION
+             SELECT d.address FROM orderbell.delivery d
+             WHERE d.subject = g.subject AND d.notification_id = g.id AND d.channel = 'webpush'
+               AND (d.state = 'sending' OR d.uncertain)) AS devices,
+       ARRAY(SELECT channel FROM dropped d WHERE d.notification_id = g.id) AS dropped
+FROM gone g LEFT JOIN orderbell.message m ON m.id = g.message_id;
+
+-- name: events
+SELECT id, name, subject, key, label, data FROM orderbell.event WHERE id = ANY(%(ids)s);
+
+-- name: replace_pushes
+-- Where a device shows what is taken back, the same Topic says so.
+INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state, due_at, expires_at,
+                                user_id, subject, audience, kind, message_id)
+SELECT nextval('orderbell.delivery_id_seq'), p.notification_id, 'webpush', p.address, '', p.locale, 'pending', now(),
+       p.expires_at, p.user_id, p.subject, p.audience, 'withdrawal', p.message_id
+FROM unnest(%(notifications)s::bigint[], %(addresses)s::text[], %(locales)s::text[], %(expires)s::timestamptz[],
+            %(users)s::text[], %(subjects)s::text[], %(audiences)s::text[], %(messages)s::bigint[])
+    AS p (notification_id, address, locale, expires_at, user_id, subject, audience, message_id);
 
 -- name: supersede
 -- What still waits about these subjects and is older than this plan's own deliveries to the same person, audience and
@@ -75,19 +147,22 @@ WITH newer AS (
 ), old AS (
     DELETE FROM orderbell.delivery d USING newer n
     WHERE d.subject = n.subject AND d.audience = n.audience AND d.user_id = n.user_id AND d.channel = n.channel
-      AND d.notification_id < n.notification_id AND d.state = 'pending' AND NOT d.uncertain
-    RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error
+      AND d.notification_id < n.notification_id AND d.state = 'pending' AND NOT d.uncertain AND d.kind IS NULL
+    RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error, d.kind, d.step
 ), kept AS (
     INSERT INTO orderbell.delivery_history
-        (id, notification_id, channel, address, state, reason, attempt, error, finished_at)
-    SELECT id, notification_id, channel, address, 'skipped', 'superseded', attempt, error, now() FROM old
+        (id, notification_id, channel, address, state, reason, attempt, error, kind, step, finished_at)
+    SELECT id, notification_id, channel, address, 'skipped', 'superseded', attempt, error, kind, step, now() FROM old
 )
 SELECT channel FROM old;
 
 -- name: suppressed
-SELECT s.channel, s.address FROM orderbell.suppression s
+SELECT s.channel, s.address, s.reason FROM orderbell.suppression s
 JOIN unnest(%(channels)s::text[], %(addresses)s::text[]) AS a (channel, address)
   ON a.channel = s.channel AND a.address = s.address;
+
+-- name: choices
+SELECT user_id, category, channel, enabled FROM orderbell.preference WHERE user_id = ANY(%(ids)s);
 
 -- name: copy_history
 COPY orderbell.delivery_history

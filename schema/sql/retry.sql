@@ -25,7 +25,8 @@ WHERE h.state = 'failed'
 -- all is sent again where people would see it twice. The last look before sending still applies to them.
 WITH chosen AS (
     SELECT h.id, h.finished_at FROM orderbell.delivery_history h
-    JOIN orderbell.notification n ON n.id = h.notification_id JOIN orderbell.message m ON m.id = n.message_id
+    JOIN orderbell.notification n ON n.id = h.notification_id
+    JOIN orderbell.message m ON m.id = coalesce(h.message_id, n.message_id)
     WHERE h.state = 'failed'
       AND (%(ids)s::bigint[] IS NULL OR h.id = ANY(%(ids)s))
       AND (%(channel)s::text IS NULL OR h.channel = %(channel)s)
@@ -34,13 +35,16 @@ WITH chosen AS (
 ), gone AS (
     DELETE FROM orderbell.delivery_history h USING chosen c
     WHERE h.id = c.id AND h.finished_at = c.finished_at
-    RETURNING h.id, h.notification_id, h.channel, h.address, h.error
+    RETURNING h.*
 )
 INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state, due_at, attempt,
-                                expires_at, error, user_id, subject, audience, uncertain)
+                                expires_at, error, user_id, subject, audience, uncertain, step, time_zone, kind, message_id)
 SELECT g.id, g.notification_id, g.channel, g.address, '', m.locale, 'pending', now(), 0,
-       now() + make_interval(secs => %(lifetime_seconds)s), g.error, n.user_id, n.subject, n.audience, true
-FROM gone g JOIN orderbell.notification n ON n.id = g.notification_id JOIN orderbell.message m ON m.id = n.message_id;
+       now() + coalesce(n.expires_at - n.created_at, make_interval(secs => %(lifetime_seconds)s)), g.error, n.user_id,
+       CASE WHEN g.kind = 'digest' THEN 'digest:' || g.id ELSE n.subject END, n.audience, true, coalesce(g.step, 0),
+       g.time_zone, g.kind, g.message_id
+FROM gone g JOIN orderbell.notification n ON n.id = g.notification_id
+JOIN orderbell.message m ON m.id = coalesce(g.message_id, n.message_id);
 
 -- name: bring_back_changes
 -- As new changes, in their old order; the ring wakes a sleeping daemon.

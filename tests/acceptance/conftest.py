@@ -182,7 +182,9 @@ class App:
 
 
 def configured(folder: Path, url: str, **sections: Any) -> tuple[Path, Settings]:
-    """Write ``orderbell.toml`` for this application and install it; the file and what it says."""
+    """Write ``orderbell.toml`` for this application and install it; the file and what it says. A section that is None
+    is left out.
+    """
     values: dict[str, Any] = {
         "preset": "delivery",
         "database": {"url": url},
@@ -193,7 +195,7 @@ def configured(folder: Path, url: str, **sections: Any) -> tuple[Path, Settings]
         **sections,
     }
     file = folder / "orderbell.toml"
-    file.write_text(tomlkit.dumps(values))
+    file.write_text(tomlkit.dumps({name: section for name, section in values.items() if section is not None}))
     settings = load(file, {})
     install(settings)
     return file, settings

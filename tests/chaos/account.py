@@ -9,9 +9,9 @@ from psycopg.rows import TupleRow
 
 from config import Settings
 from demo.cast import Cast
-from demo.expectation import Expectation, expected
+from demo.expectation import Expectation, event_of, expected
 from demo.shop import Order
-from tests.chaos.providers import CHANNELS, Receipt
+from tests.chaos.providers import CHANNELS, WITHDRAWN, Receipt
 
 SMS_IS_LOOKED_UP = True
 """Whether a text of unknown outcome is looked up at the provider before anything is sent again. Until then it may end
@@ -22,9 +22,9 @@ SELECT n.id, split_part(n.subject, ':', 2), n.event, n.audience, n.user_id, m.te
 FROM orderbell.notification n JOIN orderbell.message m ON m.id = n.message_id
 """
 DELIVERIES = """
-SELECT id, notification_id, channel, state, reason, attempt, error FROM orderbell.delivery_history
+SELECT id, notification_id, channel, state, reason, attempt, error, kind FROM orderbell.delivery_history
 UNION ALL
-SELECT id, notification_id, channel, state, NULL, attempt, error FROM orderbell.delivery
+SELECT id, notification_id, channel, state, NULL, attempt, error, kind FROM orderbell.delivery
 """
 ENDED_TWICE = """
 SELECT id FROM orderbell.delivery_history GROUP BY id HAVING count(*) > 1
@@ -65,8 +65,15 @@ class Books:
         """notification -> channels besides the inbox"""
         self._newest: dict[tuple[str, str, str, str], str] = {}
         """(order, audience, user, channel) -> the event last committed that has a rule there"""
+        self._taken_back: set[tuple[str, str, str]] = set()
+        """(order, event, audience) of offers that a later status has ended."""
         everyone = cast.people.keys()
         for order in steps:
+            self._taken_back |= {
+                (str(order.id), rule.event, rule.audience)
+                for rule in settings.rule
+                if event_of(order.status) in rule.withdraw_on
+            }
             for one in expected(settings.rule, cast, order, online=everyone, subscribed=everyone):
                 self._expect(one)
 
@@ -98,17 +105,23 @@ class Books:
         told = {row[0]: tuple(row[1:5]) for row in rows}
         by_place: dict[tuple[Told, str], list[TupleRow]] = defaultdict(list)
         receipt_of: dict[int, Receipt] = {}
+        withdrawals: Counter[int] = Counter()
         for row in deliveries:
             if row[1] not in told:
                 account.wrong.append(f"delivery {row[0]} belongs to no notification")
                 continue
-            by_place[told[row[1]], row[2]].append(row)
-            receipt_of[row[0]] = receipts[row[1], row[2]]
+            if row[7] is None:
+                by_place[told[row[1]], row[2]].append(row)
+            receipt = receipts[row[1], row[2]]
+            receipt_of[row[0]] = receipt if row[7] is None else receipt._replace(what=receipt.what + WITHDRAWN)
+            withdrawals[row[1]] += row[7] is not None
         for one, channels in self.wanted.items():
             for channel in channels if one in inbox else ():
                 rows_here = by_place[one, channel]
                 if not received.get(receipts[inbox[one], channel]):
                     self._not_received(one, channel, rows_here, account)
+                elif channel == "webpush" and one[:3] in self._taken_back and not withdrawals[inbox[one]]:
+                    account.wrong.append(f"an offer that nobody took back: {_said(one)}")
         self._look_for_duplicates(received, receipt_of, unanswered, in_flight, account, around)
         return account
 
@@ -125,15 +138,24 @@ class Books:
         return inbox
 
     def _not_received(self, one: Told, channel: str, rows: list[TupleRow], account: Account) -> None:
-        order, event, audience, user = one
         states = {(row[3], row[4]) for row in rows}
         unknown = any(row[3] == "failed" and "outcome unknown" in (row[6] or "") for row in rows)
         if channel == "sms" and unknown and not SMS_IS_LOOKED_UP:
             account.unknown_sms += 1
-        elif states == {("skipped", "superseded")} and self._newest[order, audience, user, channel] != event:
+        elif states <= self._excuses(one, channel) and states:
             account.superseded += 1
         else:
             account.missing.append(f"{channel}: {_said(one)}: {rows or 'no delivery'}")
+
+    def _excuses(self, one: Told, channel: str) -> set[tuple[str, str]]:
+        """How its delivery may have ended without anybody having been told."""
+        order, event, audience, user = one
+        excuses = set()
+        if self._newest[order, audience, user, channel] != event:
+            excuses.add(("skipped", "superseded"))
+        if (order, event, audience) in self._taken_back:
+            excuses.add(("skipped", "withdrawn"))
+        return excuses
 
     def _look_for_duplicates(
         self,

@@ -33,6 +33,7 @@ def write(folder: Path, database_url: str, providers: Providers, wires: dict[str
     demo = write_configuration(folder, database_url, ports, [])
     values = tomlkit.parse(demo.file.read_text(encoding="utf-8")).unwrap()
     values["http"]["port"] = values["metrics"]["port"] = 0  # there are two daemons
+    del values["http"]["public_url"]
     values["database"] = {"connect_timeout_seconds": 3}
     values["capture"] = {"heartbeat_seconds": 1.5, "safety_poll_seconds": 5.0}
     values["delivery"] = {

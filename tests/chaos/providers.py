@@ -14,7 +14,8 @@ from demo.sinks.mail import Mail
 from demo.sinks.push import Push, PushSink
 from demo.sinks.server import Reply
 from demo.sinks.smtp import HangUp, SmtpSink, Step, Visit
-from demo.sinks.twilio import Text, TwilioSink
+from demo.sinks.twilio import Text
+from demo.sinks.twilio_callbacks import CallingTwilio
 from tests.chaos.wire import Wire
 
 CHANNELS = ("email", "sms", "webpush")
@@ -63,7 +64,7 @@ class Providers:
         """Taken, and then no answer was given, or none that means anything."""
         self.manners = dict.fromkeys(CHANNELS, Manner.FINE)
         self.smtp = SmtpSink(on_mail=self._took_mail, script=self._smtp_script, keep=False)
-        self.twilio = TwilioSink()
+        self.twilio = CallingTwilio()
         self.push = PushBehindWire()
         self.twilio.on_text = lambda text: self._took(self._of_text(text))
         self.twilio.reply = lambda text: self._reply(self._of_text(text))
@@ -127,8 +128,13 @@ class Providers:
         return Receipt("sms", self._by_phone[text.to], order_in(text.body), text.body)
 
 
+WITHDRAWN = ", taken back"
+"""After the event, of what takes an offer's place."""
+
+
 def _of_push(push: Push) -> Receipt:
-    return Receipt("webpush", push.owner, order_of(push.payload["subject"]), str(push.payload["event"]))
+    what = str(push.payload["event"]) + (WITHDRAWN if push.payload.get("withdrawn") else "")
+    return Receipt("webpush", push.owner, order_of(push.payload["subject"]), what)
 
 
 @asynccontextmanager

@@ -17,8 +17,10 @@ def test_many_orders_by_many_writers_tell_everyone_once(start: Start) -> None:
     figures = figures_of(start("--load", "40", "--writers", "8", "--json"))
     assert (figures["orders"], figures["writers"], figures["changes"]) == (40, 8, 280)
     assert (figures["missing"], figures["duplicates"]) == (0, 0)
-    # The inbox has every status; of the rest, what was not sent was replaced by something newer.
-    assert figures["received"]["websocket"] == figures["expected"]["websocket"] == 40 * (7 + 7 + 2 + 3)
+    # The inbox has every status, but for offers that were taken back before anybody saw them; of the rest, what was not
+    # sent was replaced by something newer.
+    assert figures["expected"]["websocket"] == 40 * (7 + 7 + 2 + 3)
+    assert 40 * (7 + 7 + 2) <= figures["received"]["websocket"] <= figures["expected"]["websocket"]
     assert sum(figures["received"].values()) + figures["superseded"] == sum(figures["expected"].values())
 
 

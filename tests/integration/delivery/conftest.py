@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from config.settings import Database, DeliverySettings
 from daemon.clock import DatabaseClock
 from daemon.connections import Connections
+from daemon.delivery.lastlook import LastLook
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.workers import Workers
@@ -112,12 +113,14 @@ async def working(
     settings: DeliverySettings = QUICK,
     node: str = "one",
     drain_seconds: float = 5,
+    last_look: LastLook | None = None,
 ) -> AsyncIterator[Workers]:
     """Workers, running; drained at the end."""
     pool = Connections(Database.model_validate({"url": url})).pool()
     await pool.open()
     clock = DatabaseClock()
-    workers = Workers(channels, Leases(pool, settings, node, clock), Ledger(pool), settings, clock, lambda: None)
+    leases = Leases(pool, settings, node, clock, last_look=last_look)
+    workers = Workers(channels, leases, Ledger(pool), settings, clock, lambda: None)
     task = asyncio.create_task(workers.run())
     try:
         yield workers

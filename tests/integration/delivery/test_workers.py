@@ -417,3 +417,22 @@ async def test_the_planner_is_given_no_more_room_than_there_is(queue: Queue, roo
         assert granted == room
         assert workers.reserve("test", 100) == max(2, room) - room
         assert workers.reserve("no such channel", 5) == 0
+
+
+async def test_what_waits_in_the_database_is_looked_for_also_while_there_is_always_other_work(queue: Queue) -> None:
+    channel = Channel()
+    settings = QUICK.model_copy(update={"poll_seconds": 0.3})
+    async with working(queue.url, channel, settings=settings) as workers:
+
+        async def stir() -> None:
+            while True:  # as deliveries do that are born leased
+                workers._lanes["test"]._wake.set()
+                await asyncio.sleep(0.005)
+
+        stirring = asyncio.create_task(stir())
+        try:
+            await asyncio.sleep(settings.poll_seconds * 2)  # the look of the start is over
+            queue.put(1)
+            await queue.until(lambda: queue.finished() == {"sent": 1})
+        finally:
+            stirring.cancel()

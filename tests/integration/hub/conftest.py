@@ -15,6 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from config import Settings
 from config.names import Category, Priority
 from daemon.api import HttpServer, Inbox, Tokens, create_app, create_engine
+from daemon.connections import Connections
+from daemon.feedback.record import Feedback
 from dispatchers.base import Delivery
 from dispatchers.websocket import Hub
 
@@ -178,6 +180,7 @@ async def running(database: str, *, origins: tuple[str, ...] = (), **limits: Any
             reading=hub.reading,
             vapid_public_key=None,
             readiness=nothing_to_check,
+            feedback=Feedback(Connections(settings.database).pool(), settings.delivery),
         )
         server = HttpServer(app, settings.http, websocket=hub.protocol_class())
         await server.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dispatchers.websocket.codes import CloseCode, ErrorCode
+from dispatchers.websocket.frames import withdrawn
 
 if TYPE_CHECKING:
     from tests.integration.hub.conftest import Build, Client, House
@@ -71,6 +72,8 @@ async def test_every_frame_of_the_server_looks_as_it_is_documented(
     await client.send(type="mark_as_read", id=4712)
     seen.append(await client.frame())
     await client.send(type="ping")
+    seen.append(await client.frame())
+    house.hub.publish("ann", withdrawn(4711, unread=True))
     seen.append(await client.frame())
     seen.append(await (await house.come("ann", after=9999)).frame())
 

@@ -14,6 +14,7 @@ from daemon.capture.doorbell import Doorbell
 from daemon.connections import Connections
 from daemon.policy import planning_of
 from daemon.store.planner import Planner
+from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
 from schema.install import install
 
@@ -76,6 +77,7 @@ class Bench:
         self.url = url
         self.room = room
         self.published: list[Delivery] = []
+        self.taken_back: list[TakenBack] = []
         self.connections = Connections(settings.database)
         self.planner = Planner(
             self.connections.open,
@@ -83,6 +85,7 @@ class Bench:
             planning_of(settings, ("email", "sms", "webpush"), "test-node"),
             room,
             self.published.extend,
+            self.taken_back.extend,
         )
         self._app = psycopg.connect(url, autocommit=True)
 
@@ -96,6 +99,16 @@ class Bench:
 
     def close(self) -> None:
         self._app.close()
+
+    async def plan(self) -> None:
+        """Plan what there is, batch by batch, and come back."""
+        async with await self.connections.open("a planner for a moment") as connection:
+            try:
+                while await self.planner._drain(connection):
+                    pass
+            finally:
+                if self.planner._reader is not None:
+                    await self.planner._reader.close()
 
     async def until_asleep(self) -> None:
         """Let the planner run until nothing is left to plan."""

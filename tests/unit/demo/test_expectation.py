@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from config.load import preset_rules
-from config.mapping import Rule
+from config.rules import Rule
 from demo.cast import Cast, Person
 from demo.expectation import Expectation, event_of, expected
 from demo.shop import FOLLOWING, LIFECYCLE, Order, next_status

@@ -1,0 +1,88 @@
+-- What waits to be put together: a digest that closes, a night that is over.
+
+-- name: due
+-- Groups whose time has come, the longest waiting first.
+SELECT user_id, channel, address, hold FROM orderbell.delivery
+WHERE hold IS NOT NULL AND due_at <= now()
+GROUP BY user_id, channel, address, hold ORDER BY min(due_at) LIMIT %(limit)s;
+
+-- name: members
+-- Everything that is due of these groups, with what a digest says of it and why it may have to be left out. Two daemons
+-- never have the same group: who comes second finds it locked.
+SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone, d.locale, n.event_id, n.event,
+       n.subject, n.audience, n.priority, coalesce(e.label, n.subject), m.title, m.body, m.text, m.url, d.step,
+       coalesce(n.critical, false), n.seen_at IS NOT NULL,
+       EXISTS (SELECT FROM orderbell.notification o
+               WHERE o.user_id = n.user_id AND o.id > n.id AND o.subject = n.subject AND o.audience = n.audience
+                 AND o.withdrawn_at IS NULL),
+       p.time_zone, p.quiet::text, p.snoozed_until, coalesce(p.do_not_disturb, false),
+       CASE WHEN n.id IS NULL OR n.withdrawn_at IS NOT NULL THEN 'withdrawn'
+            WHEN d.expires_at <= now() THEN 'expired'
+            WHEN n.read_at IS NOT NULL THEN 'read'
+            WHEN NOT n.critical AND EXISTS (SELECT FROM orderbell.preference f
+                                            WHERE f.user_id = n.user_id AND f.category IN ('', n.category)
+                                              AND f.channel IN ('', d.channel) AND NOT f.enabled)
+                THEN 'preference'
+            END
+FROM unnest(%(users)s::text[], %(channels)s::text[], %(addresses)s::text[], %(holds)s::text[])
+        AS g (user_id, channel, address, hold)
+JOIN orderbell.delivery d ON d.user_id = g.user_id AND d.channel = g.channel AND d.address = g.address
+                         AND d.hold = g.hold AND d.due_at <= now()
+LEFT JOIN orderbell.notification n ON n.id = d.notification_id
+LEFT JOIN orderbell.event e ON e.id = n.event_id
+LEFT JOIN orderbell.message m ON m.id = coalesce(d.message_id, n.message_id)
+LEFT JOIN orderbell.person p ON p.user_id = d.user_id
+ORDER BY d.id
+FOR UPDATE OF d SKIP LOCKED;
+
+-- name: let_go
+-- One alone needs no other words.
+UPDATE orderbell.delivery SET hold = NULL WHERE id = ANY(%(ids)s);
+
+-- name: wait_longer
+UPDATE orderbell.delivery d SET due_at = o.due_at
+FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[]) AS o (id, due_at) WHERE d.id = o.id;
+
+-- name: message_ids
+SELECT nextval('orderbell.digest_id_seq') FROM generate_series(1, %(count)s);
+
+-- name: copy_message
+COPY orderbell.message (id, event_id, audience, locale, title, body, text, url, action, error) FROM STDIN;
+
+-- name: lead
+-- The newest of each group carries the digest; what it is about is more than its own subject.
+UPDATE orderbell.delivery d
+SET hold = NULL, kind = 'digest', message_id = o.message_id, expires_at = o.expires_at, subject = 'digest:' || d.id
+FROM unnest(%(ids)s::bigint[], %(messages)s::bigint[], %(expires)s::timestamptz[]) AS o (id, message_id, expires_at)
+WHERE d.id = o.id;
+
+-- name: leave_out
+-- Into the history: what is told in the digest, and what need not be told any more.
+WITH gone AS (
+    DELETE FROM orderbell.delivery d USING unnest(%(ids)s::bigint[], %(reasons)s::text[], %(errors)s::text[])
+        AS o (id, reason, error)
+    WHERE d.id = o.id
+    RETURNING d.id, d.notification_id, d.channel, d.address, o.reason, d.attempt, o.error, d.kind, d.step
+)
+INSERT INTO orderbell.delivery_history
+    (id, notification_id, channel, address, state, reason, attempt, error, kind, step, finished_at)
+SELECT id, notification_id, channel, address, 'skipped', reason, attempt, error, kind, step, now() FROM gone
+RETURNING channel, reason;
+
+-- name: scheduled
+-- Events whose time has come become changes; those that are over by now are not told.
+WITH due AS (
+    DELETE FROM orderbell.scheduled WHERE id IN (
+        SELECT id FROM orderbell.scheduled WHERE scheduled_for <= now()
+        ORDER BY scheduled_for LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+    RETURNING event, key, data, idempotency_key, expires_at, scheduled_for
+), put AS (
+    INSERT INTO orderbell.change (watch, op, key, old, new)
+    SELECT NULL, 'event', key,
+           json_build_object('event', event, 'idempotency_key', idempotency_key, 'expires_at', expires_at), data
+    FROM due WHERE expires_at IS NULL OR expires_at > now() ORDER BY scheduled_for
+    RETURNING 1
+), rung AS (
+    SELECT pg_notify('orderbell', '') WHERE EXISTS (SELECT FROM put)
+)
+SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM put), (SELECT count(*) FROM rung);
