@@ -7,7 +7,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from daemon.capture.doorbell import Doorbell
-from daemon.delivery.leases import Pool
+from daemon.connections import Pool
 from daemon.store.planner import Planner
 from daemon.systemd import ServiceManager
 

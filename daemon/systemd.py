@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 
 class ServiceManager:
@@ -17,6 +18,10 @@ class ServiceManager:
     def ready(self) -> None:
         """Start-up is complete."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """The configuration is being read again; :meth:`ready` says when that is done."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
         """Shutdown has begun."""

@@ -30,9 +30,9 @@ def uninstall(
 
 
 def run(config: ConfigOption = None) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C."""
+    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP has it read its rules, messages and limits again."""
     settings = settings_from(config)
     if not settings.watch:
         problem("nothing to do: the configuration has no [[watch]]")
         raise typer.Exit(2)
-    raise typer.Exit(asyncio.run(supervisor.run(settings)))
+    raise typer.Exit(asyncio.run(supervisor.run(settings, lambda: settings_from(config))))

@@ -83,16 +83,20 @@ def test_every_secret_is_loaded_under_the_path_of_its_key(tmp_path: Path) -> Non
         (directory / name).write_text(value)
     file = tmp_path / "orderbell.toml"
     file.write_text(
-        '[[email.provider]]\nhost = "smtp.example.com"\nusername = "orders"\n'
+        '[email.dkim]\nselector = "mail2026"\n[[email.provider]]\nhost = "smtp.example.com"\nusername = "orders"\n'
         '[[sms.provider]]\naccount_sid = "AC00000000000000000000000000000000"\nfrom_number = "+12125550123"\n'
         '[webpush]\nvapid_subject = "mailto:ops@example.com"\n'
     )
     settings = load(file, {"CREDENTIALS_DIRECTORY": str(directory)})
     assert settings.auth.secret is not None
+    assert settings.email.link_secret is not None
+    assert settings.email.dkim.private_key is not None
     assert settings.email.provider[0].password is not None
     assert settings.webpush.vapid_private_key is not None
     assert settings.database.url.get_secret_value() == values["database.url"]
     assert settings.auth.secret.get_secret_value() == values["auth.secret"]
+    assert settings.email.link_secret.get_secret_value() == values["email.link_secret"]
+    assert settings.email.dkim.private_key.get_secret_value() == values["email.dkim.private_key"]
     assert settings.email.provider[0].password.get_secret_value() == values["email.provider.0.password"]
     assert settings.sms.provider[0].auth_token.get_secret_value() == values["sms.provider.0.auth_token"]
     assert settings.webpush.vapid_private_key.get_secret_value() == values["webpush.vapid_private_key"]

@@ -1,0 +1,180 @@
+"""Puts the parts of the daemon together. With the supervisor, the only module that knows them all."""
+
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+import structlog
+
+from config import ConfigError, Mistake, Settings
+from daemon.api.app import create_app
+from daemon.api.auth import Tokens
+from daemon.api.database import create_engine
+from daemon.api.inbox import Inbox
+from daemon.api.metrics_server import MetricsServer
+from daemon.api.server import HttpServer
+from daemon.capture.doorbell import Doorbell
+from daemon.channels import dispatchers_of
+from daemon.clock import DatabaseClock
+from daemon.connections import Connections, Pool
+from daemon.delivery.history import History
+from daemon.delivery.holds import Holds
+from daemon.delivery.leases import Leases
+from daemon.delivery.ledger import Ledger
+from daemon.delivery.workers import Workers
+from daemon.feedback.mail.service import ReturnedMail
+from daemon.feedback.record import Feedback
+from daemon.health import Health
+from daemon.live import LiveFeed
+from daemon.policy import last_look_of, planning_of
+from daemon.store.planner import Planner
+from daemon.systemd import ServiceManager
+from dispatchers.base import Dispatcher
+from dispatchers.email.keys import link_secret
+from dispatchers.webpush import BadKey, public_key
+from dispatchers.websocket import Hub
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that runs."""
+
+    node: str
+    planner: Planner
+    workers: Workers
+    leases: Leases
+    holds: Holds
+    live: LiveFeed
+    hub: Hub
+    history: History
+    returned_mail: ReturnedMail
+    server: HttpServer
+    metrics_server: MetricsServer
+    health: Health
+
+    def running(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """The name of each part that runs until it is cancelled, and what runs it."""
+        return [
+            ("planner", self.planner.run),
+            ("workers", self.workers.run),
+            ("holds", self.holds.run),
+            ("live feed", self.live.run),
+            ("history", self.history.run),
+            ("server", self.server.run),
+            ("returned mail", self.returned_mail.run),
+            ("health", self.health.run),
+        ]
+
+    def obey(self, settings: Settings) -> None:
+        """Go by these rules, messages and limits from now on. Raises ConfigError, and has then changed nothing."""
+        planning = planning_of(settings, self.workers.channels, self.node)
+        self.planner.planning = planning
+        self.leases.last_look = self.holds.look = last_look_of(settings, planning.policy, self.live.listening)
+        self.holds.catalogue = planning.policy.catalogue
+        self.hub.limits = settings.hub
+        self.workers.obey(settings.delivery)
+
+
+async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExitStack) -> Parts:
+    """Open what is kept open, and listen; ``stack`` closes it again. Raises ConfigError, OSError, psycopg.Error."""
+    node = f"{socket.gethostname()}:{secrets.token_hex(4)}"
+    connections, clock = Connections(settings.database), DatabaseClock()
+    pool = connections.pool()
+    await pool.open()
+    stack.push_async_callback(pool.close)
+    engine = create_engine(settings.database)
+    stack.push_async_callback(engine.dispose)
+    dispatchers = await _started(dispatchers_of(settings), stack)
+
+    tokens, inbox = Tokens(settings.auth), Inbox(engine)
+    hub = Hub(
+        settings.hub,
+        settings.http.allowed_origins,
+        authenticate=tokens.verify,
+        inbox=inbox,
+        queries=settings.database.pool_size,
+    )
+    live, health = LiveFeed(hub), Health(manager)
+
+    region = settings.sms.default_region
+    feedback = Feedback(pool, settings.delivery, region)
+    leases, ledger = Leases(pool, settings.delivery, node, clock, region), Ledger(pool, region)
+    workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, health.progressed)
+    planning = planning_of(settings, workers.channels, node)
+    leases.last_look = look = last_look_of(settings, planning.policy, live.listening)
+    doorbell = Doorbell(connections.open, settings.capture)
+    planner = Planner(
+        connections.open, doorbell, planning, workers, live.publish, live.take_back, live.listening, live.catch_up
+    )
+    health.observe(planner, doorbell, pool)
+    app = create_app(
+        settings,
+        tokens=tokens,
+        engine=engine,
+        inbox=inbox,
+        reading=hub.reading,
+        vapid_public_key=_vapid_public_key(settings),
+        readiness=health.checks,
+        feedback=feedback,
+    )
+    parts = Parts(
+        node=node,
+        planner=planner,
+        workers=workers,
+        leases=leases,
+        holds=Holds(pool, planning.policy.catalogue, look, settings.delivery.poll_seconds),
+        live=live,
+        hub=hub,
+        history=History(pool, settings.delivery, settle=feedback.settle),
+        returned_mail=_returned_mail(settings, pool, feedback),
+        server=HttpServer(
+            app, settings.http, websocket=hub.protocol_class(), drain_seconds=settings.shutdown.drain_seconds
+        ),
+        metrics_server=MetricsServer(settings.metrics),
+        health=health,
+    )
+    # Before anything is written to it: a partition that appears under a COPY makes that COPY fail.
+    await _try_to_keep(parts.history)
+    await parts.returned_mail.start()
+    await parts.server.start()
+    await parts.metrics_server.start()
+    stack.push_async_callback(parts.metrics_server.stop)
+    return parts
+
+
+def _returned_mail(settings: Settings, pool: Pool, feedback: Feedback) -> ReturnedMail:
+    try:
+        return ReturnedMail(settings.email, link_secret(settings), pool, feedback)
+    except ValueError as error:
+        raise ConfigError("the configuration", [Mistake("", str(error))]) from error
+
+
+def _vapid_public_key(settings: Settings) -> str | None:
+    private = settings.webpush.vapid_private_key
+    if private is None:
+        return None
+    try:
+        return public_key(private.get_secret_value())
+    except BadKey as error:
+        raise ConfigError("webpush.vapid_private_key", [Mistake("", str(error))]) from error
+
+
+async def _try_to_keep(history: History) -> None:
+    try:
+        await history.keep(datetime.now(UTC).date())
+    except psycopg.Error as error:
+        # The default partition takes what comes until it works.
+        log.warning("history.not_kept", error=" ".join(str(error).split()))
+
+
+async def _started(dispatchers: list[Dispatcher], stack: AsyncExitStack) -> list[Dispatcher]:
+    for dispatcher in dispatchers:
+        await dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+    return dispatchers
