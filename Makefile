@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test chaos check format lock clean
+.PHONY: demo test chaos bench-plan bench-hang check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -26,6 +26,12 @@ test: $(READY) ## The whole test suite, on real PostgreSQL 18 and 16
 CHAOS ?= --minutes 12 --kills 100 --restarts 20 --cuts 30
 chaos: $(READY) ## Kill, cut and restart everything for twelve minutes, and count who was told
 	$(BIN)/python -m tests.chaos.run $(CHAOS)
+
+bench-plan: $(READY) ## One event planned for 1,000 to 100,000 people: time and memory
+	$(BIN)/python -m bench.broadcast
+
+bench-hang: $(READY) ## The way to the browser while the mail server hangs, beside the same while it is well
+	$(BIN)/python -m bench.hanging_provider
 
 check: $(READY) ## ruff, mypy --strict, import contracts, unit tests
 	$(BIN)/ruff check .
