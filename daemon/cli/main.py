@@ -10,8 +10,9 @@ import psycopg
 import typer
 
 from config.errors import ConfigError
-from daemon.cli import check, failures, inspect, lifecycle, secrets
+from daemon.cli import check, explain, failures, inspect, lifecycle, replay, secrets, suppressions
 from daemon.cli.console import problem
+from daemon.cli.template.group import group
 from schema.errors import Refused, SchemaError
 
 app = typer.Typer(
@@ -26,8 +27,14 @@ app.command("check")(check.check)
 app.command("install")(lifecycle.install)
 app.command("uninstall")(lifecycle.uninstall)
 app.command("run")(lifecycle.run)
+app.command("explain")(explain.explain)
+app.command("replay")(replay.replay_)
 app.command("failed")(failures.failed)
 app.command("retry")(failures.retry)
+app.command("suppressed")(suppressions.suppressed)
+app.command("suppress")(suppressions.suppress)
+app.command("unsuppress")(suppressions.unsuppress)
+app.add_typer(group, name="template")
 app.command("token")(secrets.token)
 app.command("vapid")(secrets.vapid)
 
