@@ -5,8 +5,8 @@ limits what they cost. Their output is plain text; whoever puts it into HTML esc
 
 Read in this order: ``locales`` (which catalogue for whom), ``message`` and ``text`` (a file, compiled), ``shelf`` (all
 files), ``language``, ``filters``, ``formats`` and ``limits`` (what templates may say, and what it may cost),
-``variables`` (what they see), ``catalogue`` (words, or the next best), ``templates`` (others over them), ``digest`` (many
-as one), ``check`` (what is wrong before it matters).
+``variables`` (what they see), ``catalogue`` (words, or the next best), ``templates`` (others over them), ``digest``
+(many as one), ``check`` (what is wrong before it matters).
 """
 
 from daemon.planning.catalogue.catalogue import BODY_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Catalogue

@@ -9,6 +9,8 @@ from prometheus_client import REGISTRY
 
 from config.settings import DeliverySettings
 from daemon.clock import DatabaseClock
+from daemon.delivery.holds import Holds
+from daemon.delivery.lastlook import LastLook
 from daemon.delivery.leases import Leases
 from daemon.policy import planning_of
 from daemon.store import published
@@ -123,6 +125,23 @@ async def test_words_for_a_channel_come_back_with_what_failed(bench: Bench) -> N
         assert bench.rows("SELECT FROM orderbell.delivery") == []
         assert connection.execute(statements("retry")["bring_back_deliveries"], chosen).rowcount == 1
     assert [again.title for again in await claimed(bench)] == ["Mail"]
+
+
+async def test_a_digest_on_a_channel_names_what_was_to_be_said_there(bench: Bench) -> None:
+    write(bench, "Mail {{ label }}", channel="email")
+    order(bench)
+    order(bench)
+    await bench.until_asleep()
+    bench.sql("UPDATE orderbell.delivery SET hold = 'together', due_at = now()")
+    pool = bench.connections.pool()
+    await pool.open()
+    try:
+        await Holds(pool, bench.planner.planning.policy.catalogue, LastLook(), 1).let_go()
+    finally:
+        await pool.close()
+    (digest,) = await claimed(bench)
+    assert digest.kind == "digest"
+    assert digest.body.splitlines() == ["- Mail #1", "- Mail #2"]
 
 
 @pytest.mark.parametrize("title", ["{{ oops", "{{ 1 / 0 }}"])

@@ -1,0 +1,1 @@
+"""``orderbell template``: words that staff have written, over those of the catalogues."""

@@ -1,0 +1,79 @@
+"""``template draft``."""
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.rows import tuple_row
+
+from config import ConfigError
+from daemon.cli.console import ConfigOption, done, err, out, settings_from
+from daemon.cli.database import connected
+from daemon.cli.template.kept import SQL, name_of, template_of
+from daemon.cli.template.writing import STDIN, template_in
+from daemon.planning.catalogue.check import mistakes_in_template, unread
+from daemon.planning.catalogue.locales import tag_of
+from daemon.planning.catalogue.templates import EVERY_CHANNEL, Template
+from daemon.policy import catalogue_of
+
+
+def draft(
+    event: Annotated[str, typer.Argument(help="As its rule has it: order.ready.")],
+    audience: Annotated[str, typer.Argument(help="Whom the rule tells: customer.")],
+    file: Annotated[
+        Path, typer.Argument(help="TOML with title, body, text, action, as in a catalogue; - is stdin.")
+    ] = STDIN,
+    locale: Annotated[str | None, typer.Option(help="As de or de-AT. Default: messages.default_locale.")] = None,
+    channel: Annotated[str, typer.Option(help="Only on this channel. Default: on all, and in the inbox.")] = "",
+    author: Annotated[str | None, typer.Option(help="Who wrote it. Default: you.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Keep words as a new version that nobody reads until it is published."""
+    settings = settings_from(config)
+    wanted = locale or settings.messages.default_locale
+    place = Template(0, event, audience, channel or EVERY_CHANNEL, wanted, 0, "", "")
+    misplaced = list(unread(place, settings.rule))
+    if misplaced:
+        raise ConfigError("orderbell template draft", misplaced)
+    written = template_in(file, event, audience, place.channel, tag_of(wanted))
+    with connected(settings, "template") as connection:
+        kept = template_of(connection, _keep(connection, written, author or _you()))
+    done(f"{name_of(kept)} is a draft")
+    for mistake in mistakes_in_template(kept, f"template {kept.id}", settings, catalogue_of(settings)):
+        err.print(str(mistake), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        f"Next: orderbell template preview {kept.id}, orderbell template publish {kept.id}",
+        style="dim",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _keep(connection: psycopg.Connection[Any], template: Template, author: str) -> int:
+    """Returns its id."""
+    values = {
+        "event": template.event,
+        "audience": template.audience,
+        "channel": template.channel,
+        "locale": template.locale,
+        "title": template.title,
+        "body": template.body,
+        "text": template.text,
+        "action": template.action,
+        "author": author,
+    }
+    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(SQL["lock"])
+        row = cursor.execute(SQL["draft"], values).fetchone()
+    if row is None:
+        raise LookupError("the database gave no id")
+    return int(row[0])
+
+
+def _you() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name
+        return ""
