@@ -1,9 +1,9 @@
 """How fast one event is planned for many people, and how much memory that takes: ``make bench-plan``.
 
-One order becomes ready, and every available driver is told by e-mail and SMS. A third of them have preferences and
-quiet hours of their own. Each size is planned by a process of its own, on a database of its own, so that each has its
-own peak of memory. The line that it prints has all sizes, and the cost of a person at the largest size as a ratio to
-the smallest.
+One order becomes ready, and every available driver is told by e-mail, SMS and Web Push. A third of them have
+preferences and quiet hours of their own. Each size is planned by a process of its own, on a database of its own, so
+that each has its own peak of memory. The line that it prints has all sizes, and the cost of a person at the largest
+size as a ratio to the smallest.
 """
 
 import argparse
@@ -43,6 +43,8 @@ ANALYZE
 OWN = """
 INSERT INTO orderbell.preference (user_id, category, channel, enabled)
 SELECT n, 'delivery', 'sms', n %% 2 = 0 FROM generate_series(1, %(people)s, 3) n;
+INSERT INTO orderbell.push_subscription (user_id, endpoint, p256dh, auth)
+SELECT n, 'https://push.example/send/' || n, 'key', 'secret' FROM generate_series(1, %(people)s) n;
 INSERT INTO orderbell.person (user_id, quiet)
 SELECT n, json_build_array(json_build_object('start', '22:00', 'end', '07:00'),
                            json_build_object('days', json_build_array('sun'), 'start', '12:00', 'end', '15:00'))
@@ -67,7 +69,7 @@ def settings_for(url: str) -> Settings:
     offer = {
         "event": "order.ready",
         "audience": "available_drivers",
-        "channels": ["inbox", "email", "sms"],
+        "channels": ["inbox", "email", "sms", "webpush"],
         "category": "delivery",
     }
     rules = [rule for rule in preset_rules("delivery")["rule"] if rule["event"] != "order.ready"]
@@ -90,7 +92,7 @@ async def plan_one(url: str) -> dict[str, float]:
     settings = settings_for(url)
     connections = Connections(settings.database)
     told: list[Delivery] = []
-    planning = planning_of(settings, ("email", "sms"), "bench")
+    planning = planning_of(settings, ("email", "sms", "webpush"), "bench")
     planner = Planner(
         connections.open,
         Doorbell(connections.open, settings.capture),

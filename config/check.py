@@ -6,6 +6,7 @@ next. What could not be read is not held against the others: a name that it may 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from config.errors import Mistake
 from config.mapping import Audience, Watch
 from config.names import INBOX
 from config.rules import Rule
+from config.settings import DeliverySettings
 from config.suggestions import did_you_mean
 from config.telling import QuietHours, Throttle
 
@@ -42,6 +44,8 @@ class Parts:
     throttles: Mapping[int, Throttle]
     quiet_hours: QuietHours | None
     preferences: Mapping[str, Sequence[str]]
+    lifetime: timedelta
+    """Of what is sent under a rule that does not say."""
 
 
 def parts_of(raw: Mapping[str, Any]) -> Parts:
@@ -61,6 +65,7 @@ def parts_of(raw: Mapping[str, Any]) -> Parts:
         present={name for name, section in raw.items() if section not in ([], {}, None)},
         throttles=_readable(_items(raw.get("throttle")), Throttle),
         quiet_hours=_readable({"": raw.get("quiet_hours", {})}, QuietHours).get(""),
+        lifetime=timedelta(seconds=_lifetime(raw.get("delivery"))),
         preferences={str(name): given for name, given in preferences.items() if _is_names(given)},
     )
 
@@ -121,6 +126,7 @@ def _rules(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
         yield from _unknown(rule.channels, f"{path}.channels", channels)
         for number, step in enumerate(rule.steps):
             yield from _unknown(step.channels, f"{path}.steps[{number}].channels", channels)
+        yield from _too_late(rule, path, parts.lifetime)
         for position, event in enumerate(rule.withdraw_on):
             given, wanted = event.partition(".")[0], rule.event.partition(".")[0]
             if given != wanted:
@@ -137,6 +143,17 @@ def _rules(parts: Parts, channels: Collection[str]) -> Iterator[Mistake]:
         first = first_of.setdefault((rule.event, rule.audience), index)
         if first != index:
             yield Mistake(path, f"says again what rule[{first}] says: {rule.event} for {rule.audience}")
+
+
+def _too_late(rule: Rule, path: str, default: timedelta) -> Iterator[Mistake]:
+    """What would be planned for a time when it is not to be sent any more."""
+    lifetime = timedelta(seconds=rule.expires_after_seconds) if rule.expires_after_seconds else default
+    hint = f"set expires_after_seconds of this rule: what is older than {lifetime.total_seconds():.0f} s is not sent"
+    for number, step in enumerate(rule.steps):
+        if step.after is not None and step.after >= lifetime:
+            yield Mistake(f"{path}.steps[{number}].after", f"would never be sent; {hint}")
+    if rule.digest is not None and rule.digest.every >= lifetime:
+        yield Mistake(f"{path}.digest.every", f"would never be sent; {hint}")
 
 
 def _unknown(named: Sequence[str], path: str, channels: Collection[str]) -> Iterator[Mistake]:
@@ -174,6 +191,13 @@ def _missing(parts: Parts) -> Iterator[Mistake]:
 
 def _items(section: Any) -> dict[int, Any]:
     return dict(enumerate(section)) if isinstance(section, list) else {}
+
+
+def _lifetime(delivery: Any) -> int:
+    """``[delivery] expires_after_seconds``, or the default where it cannot be read."""
+    given = delivery.get("expires_after_seconds") if isinstance(delivery, dict) else None
+    default = DeliverySettings().expires_after_seconds
+    return given if isinstance(given, int) and 0 < given < 10**9 else default
 
 
 def _is_names(given: Any) -> bool:

@@ -50,6 +50,7 @@ COMMIT_TO_SENT = Histogram(
     buckets=_LATENCY,
 )
 DIGESTS = Counter("orderbell_digests", "Messages that tell of several notifications at once.")
+HOLD_FAILURES = Counter("orderbell_hold_failures", "Groups that could not be let go and were put off; see the log.")
 IN_FLIGHT = Gauge("orderbell_deliveries_in_flight", "Deliveries in a dispatcher's hands.", ["channel"])
 HELD = Gauge("orderbell_deliveries_held", "Deliveries leased by this daemon and waiting for a free slot.", ["channel"])
 QUEUE = Gauge("orderbell_queue_deliveries", "Deliveries in the database that are not finished.", ["channel", "state"])

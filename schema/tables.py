@@ -147,7 +147,7 @@ delivery = Table(
     Column("hold", Text),
     Column("kind", Text),
     Column("message_id", BigInteger),
-    Index("delivery_due_idx", "channel", "due_at"),
+    Index("delivery_due_idx", "channel", "due_at", postgresql_where=text("hold IS NULL")),
     Index("delivery_subject_idx", "subject", "user_id"),
     Index("delivery_hold_idx", "due_at", postgresql_where=text("hold IS NOT NULL")),
     Index("delivery_hold_user_idx", "user_id", postgresql_where=text("hold IS NOT NULL")),

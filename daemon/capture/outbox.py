@@ -154,6 +154,17 @@ def cancelled_in(captured: Captured) -> str | None:
     return key
 
 
+def extended_in(captured: Captured) -> tuple[str, datetime] | None:
+    """The idempotency key of an event that somebody gives another end (``orderbell.extend``), and that end."""
+    if captured.op != "extend":
+        return None
+    envelope = _json(captured.old)
+    try:
+        return str(envelope["idempotency_key"]), datetime.fromisoformat(envelope["expires_at"])
+    except (TypeError, KeyError, ValueError):
+        raise Unreadable("orderbell.extend takes an idempotency key and a moment") from None
+
+
 def _whole_rows(captured: Captured, watch: Watch, old: list[Any], new: list[Any]) -> Iterator[Change]:
     """Changes from rows that the trigger kept whole because it could not do better."""
     if any(watch.key not in row or watch.event_column not in row for row in new):

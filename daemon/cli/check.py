@@ -77,6 +77,7 @@ def _database(settings: Settings) -> tuple[list[str], list[str]]:
             unfit = _watches(connection, settings)
             problems = [line for lines in unfit.values() for line in lines]
             problems += _queries(connection, settings)
+            problems += _conditions(connection, settings)
             try:
                 check_version(connection)
             except VersionMismatch as error:
@@ -109,6 +110,23 @@ def _watches(connection: psycopg.Connection[tuple[object, ...]], settings: Setti
                 _warn_of_hidden_rows(connection, f"{path}.table", [table.oid])
         unfit[watch.name] = problems
     return unfit
+
+
+def _conditions(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> Iterator[str]:
+    """Ask each step's ``where`` of the tables that it may be about, for no row at all."""
+    for index, rule in enumerate(settings.rule):
+        watches = [watch for watch in settings.watch if watch.event_prefix == rule.event.partition(".")[0]]
+        for number, step in enumerate(rule.steps):
+            for watch in watches if step.where is not None else ():
+                query = SQL("SELECT FROM {table} WHERE ({where}\n) LIMIT 0").format(
+                    table=SQL(watch.table), where=SQL(step.where or "")
+                )
+                try:
+                    with connection.transaction(force_rollback=True):
+                        connection.execute("SET TRANSACTION READ ONLY")
+                        connection.execute(query)
+                except psycopg.Error as error:
+                    yield f"rule[{index}].steps[{number}].where: {str(error).splitlines()[0]}"
 
 
 def _queries(connection: psycopg.Connection[tuple[object, ...]], settings: Settings) -> Iterator[str]:

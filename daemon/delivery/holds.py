@@ -5,25 +5,24 @@ is let go as a whole or not at all.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from itertools import groupby
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
-from psycopg import AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
-from config.names import Priority
 from daemon import metrics
 from daemon.connections import Pool
-from daemon.delivery.lastlook import Finding, LastLook, Later, Row
-from daemon.planning.catalogue import Catalogue, Entry
+from daemon.delivery.lastlook import LastLook
+from daemon.delivery.ledger import AWAY
+from daemon.delivery.release import Member, Release, release
+from daemon.planning.catalogue import Catalogue
 from daemon.planning.values import Words
+from daemon.store.reading import said
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -37,134 +36,24 @@ SCHEDULED = 1_000
 """Events that become changes in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One delivery that waits with others."""
+class Group(NamedTuple):
+    """What becomes one message."""
 
-    id: int
-    user_id: str
+    user: str
     channel: str
     address: str
     hold: str
-    expires_at: datetime
-    zone: str | None
-    locale: str
-    event_id: int | None
-    event: str | None
-    subject: str | None
-    audience: str | None
-    priority: str | None
-    label: str | None
-    title: str | None
-    body: str | None
-    text: str | None
-    url: str | None
-    step: int
-    critical: bool
-    seen: bool
-    newer: bool
-    own_zone: str | None
-    quiet: str | None
-    snoozed_until: datetime | None
-    do_not_disturb: bool
-    reason: str | None
-
-    @property
-    def group(self) -> tuple[str, str, str, str]:
-        return self.user_id, self.channel, self.address, self.hold
-
-    @property
-    def row(self) -> Row:
-        return Row(
-            self.reason,
-            self.seen,
-            self.newer,
-            self.own_zone,
-            self.zone,
-            self.quiet,
-            self.snoozed_until,
-            self.do_not_disturb,
-        )
 
 
-@dataclass(slots=True)
-class Release:
-    """What becomes of a batch of groups."""
-
-    alone: list[int] = field(default_factory=list)
-    """Go out with their own words."""
-    later: list[tuple[int, datetime]] = field(default_factory=list)
-    left_out: list[tuple[int, str, str]] = field(default_factory=list)
-    """(id, reason, in words)"""
-    digests: list[tuple[Member, datetime, Words]] = field(default_factory=list)
-    """(the one that carries it; until when; its words)"""
+def _columns(groups: Sequence[Group]) -> dict[str, list[str]]:
+    users, channels, addresses, holds = map(list, zip(*groups, strict=True))
+    return {"users": users, "channels": channels, "addresses": addresses, "holds": holds}
 
 
-def release(
-    members: Sequence[Member],
-    catalogue: Catalogue,
-    look: LastLook,
-    now: datetime,
-    unmet: Mapping[int, Finding] = MappingProxyType({}),
-) -> Release:
-    """Decide about the due ``members`` of some groups; ``unmet``: whose step's ``where`` does not hold. Pure."""
-    done = Release()
-    for _, group in groupby(sorted(members, key=lambda m: (m.group, m.id)), key=lambda m: m.group):
-        _decide(list(group), catalogue, look, now, unmet, done)
-    return done
-
-
-def _decide(
-    group: Sequence[Member],
-    catalogue: Catalogue,
-    look: LastLook,
-    now: datetime,
-    unmet: Mapping[int, Finding],
-    done: Release,
-) -> None:
-    kept: list[Member] = []
-    for member in group:
-        finding = _finding(member, look, now) or unmet.get(member.id)
-        if isinstance(finding, Later):
-            done.later.append((member.id, min(finding.due_at, member.expires_at)))
-        elif finding is not None:
-            done.left_out.append((member.id, finding, "while it waited"))
-        else:
-            kept.append(member)
-    if not kept:
-        return
-    if len(kept) == 1:
-        done.alone.append(kept[0].id)
-        return
-    newest = kept[-1]
-    # Whatever somebody chooses before it is sent, a critical one is told.
-    leader = max(kept, key=lambda m: (m.critical, m.id))
-    entries = [
-        Entry(m.title or "", m.body or "", m.text or "", m.url, m.label or "", m.event or "", m.subject or "")
-        for m in kept
-    ]
-    same = {member.event for member in kept}
-    words = catalogue.render_digest(
-        entries,
-        newest.audience or "",
-        newest.locale,
-        newest.zone or look.zone.key,
-        event=same.pop() if len(same) == 1 else None,
-    )
-    done.digests.append((leader, max(m.expires_at for m in kept), words))
-    done.left_out += [(m.id, "digested", f"told with delivery {leader.id}") for m in kept if m is not leader]
-
-
-def _finding(member: Member, look: LastLook, now: datetime) -> Finding:
-    """What speaks against telling this now: it holds no longer, or this person has chosen other hours since."""
-    step = look.step_of(member)
-    if member.reason is not None:
-        return member.reason
-    if step is not None and (reason := look.unwanted(step, member.user_id, member.row)):
-        return reason
-    if look.leaves_alone(member.row, member.channel, critical=member.critical):
-        return "preference"
-    return look.disturbs(member.channel, Priority(member.priority or Priority.NORMAL), member.row, now)
+def _count(done: Release, left_out: Sequence[tuple[str, str]]) -> None:
+    for channel, reason in left_out:
+        metrics.DELIVERIES.labels(channel, "skipped", reason).inc()
+    metrics.DIGESTS.inc(len(done.digests))
 
 
 class Holds:
@@ -179,37 +68,67 @@ class Holds:
     async def run(self) -> None:
         """For ever, through times when the database is away."""
         while True:
-            try:
-                while await self.let_go() or await self.send_scheduled():
-                    pass
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("holds.not_released", error=" ".join(str(error).split()))
-            await asyncio.sleep(self._poll_seconds)
+            more = [await self._tried(job) for job in (self.send_scheduled, self.let_go)]
+            if not any(more):
+                await asyncio.sleep(self._poll_seconds)
+
+    async def _tried(self, job: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether ``job`` has more to do; one that fails does not keep the other from its work."""
+        try:
+            return await job()
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("holds.not_released", error=said(error))
+            return False
 
     async def let_go(self) -> bool:
         """Let one batch of due groups go; whether there may be more."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(SQL["due"], {"limit": GROUPS})
-            groups = await cursor.fetchall()
+            groups = [Group(*row) for row in await cursor.fetchall()]
             if not groups:
                 return False
-            parameters = dict(
-                zip(("users", "channels", "addresses", "holds"), map(list, zip(*groups, strict=True)), strict=True)
-            )
-            async with connection.transaction(), connection.cursor() as cursor:
-                await cursor.execute("SELECT now()")
-                (now,) = await cursor.fetchone() or (None,)
-                await cursor.execute(SQL["members"], parameters)
-                members = [Member(*row) for row in await cursor.fetchall()]
-                judged = [member for member in members if member.reason is None]
-                unmet = await self.look.unmet(connection, judged, now)
-                done = release(members, self.catalogue, self.look, now, unmet)
-                left_out = await _write(cursor, done)
-        for channel, reason in left_out:
-            metrics.DELIVERIES.labels(channel, "skipped", reason).inc()
-        for _ in done.digests:
-            metrics.DIGESTS.inc()
-        return bool(members) and len(groups) == GROUPS
+            done = Release()
+            try:
+                done, left_out = await self._let_go(connection, groups)
+            except AWAY:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever one group makes fail, the others go
+                log.warning("holds.batch_failed", error=said(error))
+                await self._one_by_one(connection, groups)
+            else:
+                _count(done, left_out)
+        # Where another daemon has them all, there is nothing to hurry for.
+        return len(groups) == GROUPS and bool(done.alone or done.later or done.left_out)
+
+    async def _one_by_one(self, connection: AsyncConnection[TupleRow], groups: Sequence[Group]) -> None:
+        """Let each group go by itself, and put off those that cannot be."""
+        for group in groups:
+            try:
+                _count(*await self._let_go(connection, [group]))
+            except AWAY:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                metrics.HOLD_FAILURES.inc()
+                log.error("hold.put_off", channel=group.channel, hold=group.hold, error=said(error))
+                await connection.execute(SQL["put_off"], {**group._asdict(), "error": said(error)})
+
+    async def _let_go(
+        self, connection: AsyncConnection[TupleRow], groups: Sequence[Group]
+    ) -> tuple[Release, list[tuple[str, str]]]:
+        """Let these go in one transaction, but for those that another daemon has."""
+        async with connection.transaction(), connection.cursor() as cursor:
+            await cursor.execute(SQL["own"], _columns(groups))
+            own = [Group(*row) for row in await cursor.fetchall()]
+            if not own:
+                return Release(), []
+            await cursor.execute("SELECT now()")
+            (now,) = await cursor.fetchone() or (None,)
+            await cursor.execute(SQL["members"], _columns(own))
+            members = [Member(*row) for row in await cursor.fetchall()]
+            judged = [member for member in members if member.reason is None]
+            unmet = await self.look.unmet(connection, judged, now)
+            done = release(members, self.catalogue, self.look, now, unmet)
+            return done, await _write(cursor, done)
 
     async def send_scheduled(self) -> bool:
         """Make changes of the events whose time has come; whether there may be more."""

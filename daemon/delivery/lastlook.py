@@ -94,6 +94,8 @@ class LastLook:
         if delivery.kind is Kind.WITHDRAWAL:
             return None
         step = self.step_of(delivery)
+        if step is None and delivery.step > 0 and delivery.kind is None and self.rules:
+            return "condition"  # the rule has no such step any more, so nobody can say whether it still applies
         if step is not None and delivery.kind is None and (reason := self.unwanted(step, delivery.user_id, row)):
             return reason
         if self.leaves_alone(row, delivery.channel, critical=delivery.critical):

@@ -227,8 +227,20 @@ class _Draft:
 
     def _supersede(self) -> None:
         """Of several statuses of one subject in this batch, only the newest is sent to an audience on a channel."""
-        newest = {self._line(delivery): delivery.notification for delivery in self._deliveries}
-        self._keep(lambda d: None if newest[self._line(d)] == d.notification else ("superseded", "by a newer status"))
+        newest: dict[tuple[object, ...], int] = {}
+        for delivery in self._deliveries:
+            newest[self._line(delivery)] = delivery.notification
+            if self._notifications[delivery.notification].critical:
+                newest[*self._line(delivery), "critical"] = delivery.notification
+
+        def verdict(delivery: PlannedDelivery) -> tuple[str, str] | None:
+            # What is critical is not superseded by what is not.
+            line: tuple[object, ...] = self._line(delivery)
+            if self._notifications[delivery.notification].critical:
+                line = (*line, "critical")
+            return None if newest[line] == delivery.notification else ("superseded", "by a newer status")
+
+        self._keep(verdict)
 
     def _throttle(self) -> tuple[tuple[str, str], ...]:
         """What is more than a person takes in a time stays in the inbox; returns what counted."""

@@ -24,7 +24,8 @@ async def holding(
     except psycopg.OperationalError:
         raise
     except psycopg.DatabaseError as error:
-        if len(keys) == 1:
+        # A mistake in the condition itself is the same for every row.
+        if len(keys) == 1 or isinstance(error, psycopg.ProgrammingError):
             log.warning("condition.failed", where=where, error=" ".join(str(error).split()))
             return set(), set(keys)
     holds: set[str] = set()

@@ -245,6 +245,8 @@ class Planner:
                         # What earlier pieces have written is not to be seen from there.
                         known = replace(known, spent=Counter(known.spent) + batch.spent)
                     event_id = await self._write_piece(cursor, piece, known, batch, leased, event_id)
+                for key, end in reading.extended:
+                    await cursor.execute(SQL["extend"], {"key": key, "expires_at": end})
                 if reading.cancelled:
                     gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, p.policy.catalogue, now)
                     batch.add(NOTHING, Written((), ()), gone, dropped)

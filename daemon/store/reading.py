@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -9,7 +10,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
-from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, sent_in
+from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, extended_in, sent_in
 from daemon.planning.events import event_of
 from daemon.planning.values import Event
 from schema.queries import statements
@@ -30,18 +31,23 @@ class Reading:
     """To be set aside, and why."""
     cancelled: list[str]
     """Idempotency keys of events that are taken back."""
+    extended: list[tuple[str, datetime]]
+    """Idempotency keys of events that get another end, and that end."""
 
 
 async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watches: Mapping[str, Watch]) -> Reading:
     """Make events of what was captured; an event whose idempotency key is known is left out."""
-    reading = Reading([], [], [], [])
+    reading = Reading([], [], [], [], [])
     events: list[Event] = []
     for captured in looked:
         try:
-            key = cancelled_in(captured)
+            key, end = cancelled_in(captured), extended_in(captured)
             if key is not None:
                 reading.cancelled.append(key)
                 reading.outcomes.append(("", "cancelled"))
+            elif end is not None:
+                reading.extended.append(end)
+                reading.outcomes.append(("", "extended"))
             else:
                 events += _events_in(captured, watches, reading.outcomes)
         except ValueError as error:

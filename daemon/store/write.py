@@ -73,9 +73,9 @@ async def write(
     await _copy(cursor, "copy_history", _skipped(plan, ids, now))
     leased = _lease(plan, room, now)
     lease_end = now + timedelta(seconds=lease_seconds)
+    superseded = await _supersede(cursor, plan)
     await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, lease_end))
     await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
-    superseded = await _supersede(cursor, plan, ids)
     shown = [index for index, n in enumerate(plan.notifications) if not n.withdrawn and listening(n.person.user_id)]
     return Written(
         first_notification=ids.notifications,
@@ -113,12 +113,24 @@ async def _copy(cursor: AsyncCursor[TupleRow], name: str, rows: Iterator[tuple[A
             await copy.write_row(row)
 
 
-async def _supersede(cursor: AsyncCursor[TupleRow], plan: Plan, ids: _Ids) -> tuple[str, ...]:
+async def _supersede(cursor: AsyncCursor[TupleRow], plan: Plan) -> tuple[str, ...]:
     """Replace what waits of older statuses of the same subjects: one statement, whatever the number of events."""
     if not plan.deliveries:
         return ()
-    subjects = sorted({plan.events[plan.notifications[d.notification].event].event.subject for d in plan.deliveries})
-    await cursor.execute(SQL["supersede"], {"subjects": subjects, "first": ids.deliveries})
+    lines: dict[tuple[str, str, str, str], bool] = {}
+    for delivery in plan.deliveries:
+        n = plan.notifications[delivery.notification]
+        line = (plan.events[n.event].event.subject, n.audience, n.person.user_id, delivery.channel)
+        lines[line] = lines.get(line, False) or n.critical
+    subjects, audiences, users, channels = map(list, zip(*lines, strict=True))
+    parameters = {
+        "subjects": subjects,
+        "audiences": audiences,
+        "users": users,
+        "channels": channels,
+        "critical": list(lines.values()),
+    }
+    await cursor.execute(SQL["supersede"], parameters)
     return tuple(row[0] for row in await cursor.fetchall())
 
 

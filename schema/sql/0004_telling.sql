@@ -6,7 +6,7 @@ CREATE TABLE orderbell.person (
     locale text,
     time_zone text,
     quiet json,             -- windows as in [[quiet_hours.window]]; an empty list: none
-    snoozed_until timestamptz CHECK (snoozed_until < '9999-01-01Z'),    -- what a program can read
+    snoozed_until timestamptz CHECK (snoozed_until BETWEEN '2000-01-01Z' AND '9999-01-01Z'),  -- what a program reads
     do_not_disturb boolean NOT NULL DEFAULT false,
     changed_at timestamptz NOT NULL DEFAULT now()
 );
@@ -27,6 +27,8 @@ ALTER TABLE orderbell.delivery_history
     ADD COLUMN time_zone text,
     ADD COLUMN kind text,
     ADD COLUMN message_id bigint;
+DROP INDEX orderbell.delivery_due_idx;
+CREATE INDEX delivery_due_idx ON orderbell.delivery (channel, due_at) WHERE hold IS NULL;
 CREATE INDEX delivery_hold_idx ON orderbell.delivery (due_at) WHERE hold IS NOT NULL;
 CREATE INDEX delivery_hold_user_idx ON orderbell.delivery (user_id) WHERE hold IS NOT NULL;
 -- Of a broadcast, 100,000 deliveries have the same subject.
@@ -123,7 +125,9 @@ CREATE FUNCTION orderbell.send(event text, key text, data json DEFAULT '{}', ide
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    until timestamptz := least(send.expires_at, '9999-01-01Z');     -- 'infinity' is more than a program can read
+    -- 'infinity' is more than a program can read; null stays null: as the rules say.
+    until timestamptz := CASE WHEN send.expires_at IS NOT NULL
+                              THEN greatest(least(send.expires_at, '9999-01-01Z'), '2000-01-01Z') END;
 BEGIN
     IF send.scheduled_for > now() THEN
         INSERT INTO orderbell.scheduled (event, key, data, idempotency_key, scheduled_for, expires_at)
@@ -177,25 +181,29 @@ BEGIN
 END
 $$;
 
--- Another end, also of what waits in a queue already; false where nothing was sent with this key.
+-- Another end, also of what waits in a queue already; false where nothing was sent with this key. The planner writes it:
+-- the sender's transaction may last, and must not hold what is being delivered.
 CREATE FUNCTION orderbell.extend(idempotency_key text, expires_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    planned bigint;
-    until timestamptz := least(extend.expires_at, '9999-01-01Z');
+    until timestamptz := greatest(least(extend.expires_at, '9999-01-01Z'), '2000-01-01Z');
 BEGIN
     UPDATE orderbell.scheduled s SET expires_at = until WHERE s.idempotency_key = extend.idempotency_key;
     IF FOUND THEN
         RETURN true;
     END IF;
-    SELECT e.id INTO planned FROM orderbell.event e WHERE e.idempotency_key = extend.idempotency_key;
-    IF NOT FOUND THEN
+    IF NOT EXISTS (SELECT FROM orderbell.event e WHERE e.idempotency_key = extend.idempotency_key)
+       AND NOT EXISTS (SELECT FROM orderbell.change c
+                       WHERE c.op = 'event' AND c.old->>'idempotency_key' = extend.idempotency_key) THEN
         RETURN false;
     END IF;
-    UPDATE orderbell.delivery d SET expires_at = until
-    FROM orderbell.notification n WHERE n.event_id = planned AND d.subject = n.subject AND d.notification_id = n.id;
-    UPDATE orderbell.notification n SET expires_at = until WHERE n.event_id = planned;
+    INSERT INTO orderbell.change (watch, op, key, old, new)
+    VALUES (NULL, 'extend', NULL,
+            json_build_object('idempotency_key', extend.idempotency_key, 'expires_at', until), '{}');
+    IF current_setting('max_prepared_transactions') = '0' THEN
+        PERFORM pg_notify('orderbell', '');
+    END IF;
     RETURN true;
 END
 $$;

@@ -69,12 +69,13 @@ SELECT d.id, now(), CASE
                                       AND f.channel IN ('', d.channel) AND NOT f.enabled)
         THEN 'preference'
     WHEN d.kind IS NULL AND (
-         EXISTS (SELECT FROM orderbell.delivery e
+         EXISTS (SELECT FROM orderbell.delivery e JOIN orderbell.notification m ON m.id = e.notification_id
                  WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
-                   AND e.channel = d.channel AND e.notification_id > d.notification_id)
+                   AND e.channel = d.channel AND e.notification_id > d.notification_id
+                   AND (m.critical OR NOT n.critical))
       OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
                  WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
-                   AND m.audience = d.audience AND h.channel = d.channel))
+                   AND m.audience = d.audience AND h.channel = d.channel AND (m.critical OR NOT n.critical)))
         THEN 'superseded'
     WHEN d.kind IS NULL
      AND EXISTS (SELECT FROM orderbell.delivery e

@@ -1,14 +1,26 @@
 -- What waits to be put together: a digest that closes, a night that is over.
 
 -- name: due
--- Groups whose time has come, the longest waiting first.
-SELECT user_id, channel, address, hold FROM orderbell.delivery
-WHERE hold IS NOT NULL AND due_at <= now()
+-- Groups whose time has come, about the longest waiting first: of a whole city's morning, only the head is read.
+SELECT user_id, channel, address, hold
+FROM (SELECT user_id, channel, address, hold, due_at FROM orderbell.delivery
+      WHERE hold IS NOT NULL AND due_at <= now() ORDER BY due_at LIMIT 20 * %(limit)s) head
 GROUP BY user_id, channel, address, hold ORDER BY min(due_at) LIMIT %(limit)s;
 
+-- name: own
+-- Of these groups, those that no other daemon is letting go at this moment: a group is let go as a whole, by one.
+SELECT user_id, channel, address, hold
+FROM unnest(%(users)s::text[], %(channels)s::text[], %(addresses)s::text[], %(holds)s::text[])
+        AS g (user_id, channel, address, hold)
+WHERE pg_try_advisory_xact_lock(hashtextextended(concat_ws(chr(1), 'orderbell', user_id, channel, address, hold), 0));
+
+-- name: put_off
+-- What cannot be let go does not hold up the others: somebody has to look, and it is tried again.
+UPDATE orderbell.delivery SET due_at = now() + interval '10 minutes', error = %(error)s
+WHERE user_id = %(user)s AND channel = %(channel)s AND address = %(address)s AND hold = %(hold)s AND due_at <= now();
+
 -- name: members
--- Everything that is due of these groups, with what a digest says of it and why it may have to be left out. Two daemons
--- never have the same group: who comes second finds it locked.
+-- Everything that is due of these groups, with what a digest says of it and why it may have to be left out.
 SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone, d.locale, n.event_id, n.event,
        n.subject, n.audience, n.priority, coalesce(e.label, n.subject), m.title, m.body, m.text, m.url, d.step,
        coalesce(n.critical, false), n.seen_at IS NOT NULL,

@@ -137,17 +137,20 @@ FROM unnest(%(notifications)s::bigint[], %(addresses)s::text[], %(locales)s::tex
     AS p (notification_id, address, locale, expires_at, user_id, subject, audience, message_id);
 
 -- name: supersede
--- What still waits about these subjects and is older than this plan's own deliveries to the same person, audience and
--- channel will not be sent. What is being sent already is looked at again just before (delivery.sql: recheck).
+-- What still waits about these subjects will not be sent: a newer status is about to be written for the same person,
+-- audience and channel; of what is critical, only one that is critical as well. What is being sent already is looked at
+-- again just before (delivery.sql: recheck). Before the plan's own rows are there, and by subject and person whatever the
+-- statistics say of the channel: of a broadcast, they know nothing yet.
 WITH newer AS (
-    SELECT subject, audience, user_id, channel, max(notification_id) AS notification_id
-    FROM orderbell.delivery
-    WHERE subject = ANY(%(subjects)s) AND id >= %(first)s
-    GROUP BY subject, audience, user_id, channel
+    SELECT * FROM unnest(%(subjects)s::text[], %(audiences)s::text[], %(users)s::text[], %(channels)s::text[],
+                         %(critical)s::boolean[])
+        AS n (subject, audience, user_id, channel, critical)
 ), old AS (
     DELETE FROM orderbell.delivery d USING newer n
-    WHERE d.subject = n.subject AND d.audience = n.audience AND d.user_id = n.user_id AND d.channel = n.channel
-      AND d.notification_id < n.notification_id AND d.state = 'pending' AND NOT d.uncertain AND d.kind IS NULL
+    WHERE d.subject = n.subject AND d.user_id = n.user_id AND d.audience = n.audience AND d.channel || '' = n.channel
+      AND d.state = 'pending' AND NOT d.uncertain AND d.kind IS NULL
+      AND (n.critical OR NOT EXISTS (SELECT FROM orderbell.notification c
+                                     WHERE c.id = d.notification_id AND c.critical))
     RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error, d.kind, d.step
 ), kept AS (
     INSERT INTO orderbell.delivery_history
@@ -155,6 +158,16 @@ WITH newer AS (
     SELECT id, notification_id, channel, address, 'skipped', 'superseded', attempt, error, kind, step, now() FROM old
 )
 SELECT channel FROM old;
+
+-- name: extend
+-- What was sent under this key may be told for longer, or not for so long.
+WITH told AS (
+    UPDATE orderbell.notification n SET expires_at = %(expires_at)s
+    FROM orderbell.event e WHERE e.idempotency_key = %(key)s AND n.event_id = e.id
+    RETURNING n.id, n.subject, n.user_id
+)
+UPDATE orderbell.delivery d SET expires_at = %(expires_at)s
+FROM told WHERE d.subject = told.subject AND d.user_id = told.user_id AND d.notification_id = told.id;
 
 -- name: suppressed
 SELECT s.channel, s.address, s.reason FROM orderbell.suppression s

@@ -87,10 +87,10 @@ async def test_the_first_step_is_not_judged_by_what_the_second_says(queue: Queue
     assert await outcome(queue, look(online=True, unless="online")) == {"sent": 1}
 
 
-async def test_a_step_that_the_rule_no_longer_has_is_taken(queue: Queue) -> None:
+async def test_a_step_that_the_rule_no_longer_has_is_not_taken(queue: Queue) -> None:
     queue.put()
     queue.sql("UPDATE orderbell.delivery SET step = 7")
-    assert await outcome(queue, look()) == {"sent": 1}
+    assert await outcome(queue, look()) == {"condition": 1}
 
 
 async def test_a_later_step_is_superseded_by_a_newer_status_on_whatever_channel(queue: Queue) -> None:

@@ -393,6 +393,14 @@ async def test_an_expired_event_is_never_told(shop: Open) -> None:
     assert bench.published == []
 
 
+async def test_an_event_without_an_end_has_that_of_its_rule(shop: Open) -> None:
+    bench = shop(rule("delayed"))
+    send(bench)
+    await bench.plan()
+    hours = "SELECT round(extract(epoch FROM expires_at - now()) / 3600)::int AS hours FROM orderbell.delivery"
+    assert bench.rows(hours) == [{"hours": 24}]
+
+
 async def test_an_events_end_is_that_of_its_deliveries_and_can_be_put_off(shop: Open) -> None:
     bench = shop(rule("delayed"))
     send(bench, until="now() + interval '5 min'")
@@ -400,6 +408,8 @@ async def test_an_events_end_is_that_of_its_deliveries_and_can_be_put_off(shop: 
     end = "SELECT round(extract(epoch FROM expires_at - now()) / 60)::int AS minutes FROM orderbell."
     assert bench.rows(end + "delivery") == [{"minutes": 5}]
     assert answer(bench, "orderbell.extend('k', now() + interval '30 min')") is True
+    assert bench.rows(end + "delivery") == [{"minutes": 5}], "the sender's transaction holds nothing of ours"
+    await bench.plan()
     assert bench.rows(end + "delivery") == bench.rows(end + "notification") == [{"minutes": 30}]
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from config import Settings
+from config import ConfigError, Settings, load
 from config.names import Category
 from config.telling import Throttle
 
@@ -111,3 +112,35 @@ def test_throttles_of_another_channel_category_or_time_count_for_themselves() ->
 def test_the_time_of_a_throttle_stands_at_the_end_of_its_name() -> None:
     """The SQL that forgets what no longer counts reads it there (schema/sql/history.sql)."""
     assert Throttle.model_validate({"channel": "sms", "at_most": 1, "per": "1h"}).name.split(":")[2] == "3600"
+
+
+def test_what_would_never_be_sent_is_refused_with_the_path(tmp_path: Path) -> None:
+    file = tmp_path / "orderbell.toml"
+    file.write_text(
+        """
+[[watch]]
+table = "orders"
+[people]
+query = "SELECT id AS user_id FROM users WHERE id = ANY(:ids)"
+[audience.customer]
+query = "SELECT 1"
+[[rule]]
+event = "order.ready"
+audience = "customer"
+steps = [{channels = ["inbox"]}, {after = "7d", channels = ["sms"]}]
+[[rule]]
+event = "order.created"
+audience = "customer"
+channels = ["email"]
+expires_after_seconds = 600
+digest = {every = "10m"}
+[[rule]]
+event = "order.delivered"
+audience = "customer"
+expires_after_seconds = 1000000
+steps = [{after = "7d", channels = ["sms"]}]
+"""
+    )
+    with pytest.raises(ConfigError) as refused:
+        load(file, {})
+    assert [mistake.path for mistake in refused.value.mistakes] == ["rule[0].steps[1].after", "rule[1].digest.every"]

@@ -9,8 +9,8 @@ import pytest
 from config import Settings
 from config.quiet import QuietWindow
 from config.rules import Rule
-from daemon.delivery.holds import Member, Release, release
 from daemon.delivery.lastlook import LastLook, Later
+from daemon.delivery.release import Member, Release, release
 from daemon.planning.policy import Policy
 from daemon.policy import catalogue_of
 

@@ -156,6 +156,18 @@ def test_of_several_statuses_in_one_batch_only_the_newest_is_sent() -> None:
     assert len(made.notifications) == 3, "the inbox has them all"
 
 
+def test_what_is_critical_is_not_superseded_by_what_is_not() -> None:
+    rules = [
+        Rule(event="order.created", audience="customer", channels=("email",), critical=True),
+        Rule(event="order.ready", audience="customer", channels=("email",)),
+    ]
+    told = [{"customer": ["c"]}] * 2
+    made = plan([event("created"), event("ready")], told, Known({"c": reachable("c")}), policy(*rules), NOON)
+    assert [d.notification for d in made.deliveries] == [0, 1]
+    again = plan([event("created"), event("created")], told, Known({"c": reachable("c")}), policy(*rules), NOON)
+    assert [d.notification for d in again.deliveries] == [1], "another critical one does"
+
+
 def test_a_suppressed_address_is_skipped() -> None:
     rule = Rule(event="order.ready", audience="customer", channels=("email", "sms"))
     gone = {("email", "c@example.com"): "bounce"}
