@@ -53,6 +53,7 @@ class Parts:
     live: LiveFeed
     hub: Hub
     history: History
+    feedback: Feedback
     returned_mail: ReturnedMail
     server: HttpServer
     metrics_server: MetricsServer
@@ -79,6 +80,8 @@ class Parts:
         self.holds.catalogue = planning.policy.catalogue
         self.hub.limits = settings.hub
         self.workers.obey(settings.delivery)
+        self.history.settings = self.feedback.settings = settings.delivery
+        self.holds.poll_seconds = settings.delivery.poll_seconds
 
 
 async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExitStack) -> Parts:
@@ -132,6 +135,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         live=live,
         hub=hub,
         history=History(pool, settings.delivery, settle=feedback.settle),
+        feedback=feedback,
         returned_mail=_returned_mail(settings, pool, feedback),
         server=HttpServer(
             app, settings.http, websocket=hub.protocol_class(), drain_seconds=settings.shutdown.drain_seconds

@@ -8,6 +8,9 @@ import structlog
 
 from config.settings import Log
 
+TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+"""Without local variables: they hold addresses and texts."""
+
 
 def configure(settings: Log) -> None:
     """Set up structlog, and let the standard library's loggers (uvicorn, aiohttp) speak through it."""
@@ -21,9 +24,7 @@ def configure(settings: Log) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
-        if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.dev.ConsoleRenderer()] if console else [TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

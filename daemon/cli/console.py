@@ -28,12 +28,17 @@ PLACES = (Path("orderbell.toml"), Path("/etc/orderbell/orderbell.toml"))
 
 def settings_from(path: Path | None) -> Settings:
     """The configuration that was named, or the one that is found. Raises :class:`config.ConfigError`."""
+    return load(path_from(path))
+
+
+def path_from(path: Path | None) -> Path:
+    """The file that was named, or the one that is found; ends the command where there is none."""
     if path is None:
         path = next((place for place in PLACES if place.is_file()), None)
     if path is None:
         problem(f"no configuration: name one with --config, or run `orderbell init > {PLACES[0]}`")
         raise typer.Exit(2)
-    return load(path)
+    return path
 
 
 def problem(line: str) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from config import load
 from daemon import supervisor
-from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.cli.console import ConfigOption, done, out, path_from, problem, settings_from
 from schema import install as installing
 
 
@@ -31,8 +32,9 @@ def uninstall(
 
 def run(config: ConfigOption = None) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; SIGHUP has it read its rules, messages and limits again."""
-    settings = settings_from(config)
+    path = path_from(config)
+    settings = load(path)
     if not settings.watch:
         problem("nothing to do: the configuration has no [[watch]]")
         raise typer.Exit(2)
-    raise typer.Exit(asyncio.run(supervisor.run(settings, lambda: settings_from(config))))
+    raise typer.Exit(asyncio.run(supervisor.run(settings, lambda: load(path))))

@@ -56,7 +56,7 @@ class History:
     ) -> None:
         """``settle`` is called every few seconds: reports that came before their delivery are matched then."""
         self._pool = pool
-        self._settings = settings
+        self.settings = settings
         self._settle = settle
 
     async def run(self) -> None:
@@ -64,17 +64,21 @@ class History:
         loop = asyncio.get_running_loop()
         look_at = 0.0
         while True:
-            try:
-                if loop.time() >= look_at:
-                    await self.keep(datetime.now(UTC).date())
-                    await forget_old(self._pool, self._settings.inbox_days)
-                    look_at = loop.time() + LOOK_SECONDS
-                await self._measure()
-                if self._settle is not None:
-                    await self._settle()
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("history.not_kept", error=" ".join(str(error).split()))
+            await self._tried(self._measure)
+            if self._settle is not None:
+                await self._tried(self._settle)
+            if loop.time() >= look_at:
+                look_at = loop.time() + LOOK_SECONDS
+                await self._tried(lambda: self.keep(datetime.now(UTC).date()))
+                await self._tried(lambda: forget_old(self._pool, self.settings.inbox_days))
             await asyncio.sleep(QUEUE_SECONDS)
+
+    async def _tried(self, job: Callable[[], Awaitable[object]]) -> None:
+        """One job; that it fails keeps no other from its turn."""
+        try:
+            await job()
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("history.not_kept", error=" ".join(str(error).split()))
 
     async def keep(self, today: date) -> None:
         """Make what is missing and drop what is past retention, once; what a reader has locked waits for next time."""
@@ -85,7 +89,7 @@ class History:
     async def _keep(self, connection: AsyncConnection[TupleRow], parent: str, today: date) -> None:
         cursor = await connection.execute(STATEMENTS["existing"], {"parent": f"orderbell.{parent}"})
         existing = {row[0] for row in await cursor.fetchall()}
-        missing, expired = due(parent, existing, today, self._settings.history_days)
+        missing, expired = due(parent, existing, today, self.settings.history_days)
         for day in missing:
             await self._alone(connection, partial(self._make, connection, parent, day))
         for name in expired:

@@ -20,9 +20,9 @@ from daemon.connections import Pool
 from daemon.delivery.lastlook import LastLook
 from daemon.delivery.ledger import AWAY
 from daemon.delivery.release import Member, Release, release
+from daemon.kept import kept
 from daemon.planning.catalogue import Catalogue
 from daemon.planning.values import Words
-from daemon.store.reading import said
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -63,21 +63,21 @@ class Holds:
         self._pool = pool
         self.catalogue = catalogue
         self.look = look
-        self._poll_seconds = poll_seconds
+        self.poll_seconds = poll_seconds
 
     async def run(self) -> None:
         """For ever, through times when the database is away."""
         while True:
             more = [await self._tried(job) for job in (self.send_scheduled, self.let_go)]
             if not any(more):
-                await asyncio.sleep(self._poll_seconds)
+                await asyncio.sleep(self.poll_seconds)
 
     async def _tried(self, job: Callable[[], Awaitable[bool]]) -> bool:
         """Whether ``job`` has more to do; one that fails does not keep the other from its work."""
         try:
             return await job()
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("holds.not_released", error=said(error))
+            log.warning("holds.not_released", error=kept(str(error)))
             return False
 
     async def let_go(self) -> bool:
@@ -93,7 +93,7 @@ class Holds:
             except AWAY:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever one group makes fail, the others go
-                log.warning("holds.batch_failed", error=said(error))
+                log.warning("holds.batch_failed", error=kept(str(error)))
                 await self._one_by_one(connection, groups)
             else:
                 _count(done, left_out)
@@ -109,8 +109,8 @@ class Holds:
                 raise
             except Exception as error:  # noqa: BLE001 - as above
                 metrics.HOLD_FAILURES.inc()
-                log.error("hold.put_off", channel=group.channel, hold=group.hold, error=said(error))
-                await connection.execute(SQL["put_off"], {**group._asdict(), "error": said(error)})
+                log.error("hold.put_off", channel=group.channel, hold=group.hold, error=kept(str(error)))
+                await connection.execute(SQL["put_off"], {**group._asdict(), "error": kept(str(error))})
 
     async def _let_go(
         self, connection: AsyncConnection[TupleRow], groups: Sequence[Group]

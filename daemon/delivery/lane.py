@@ -123,7 +123,6 @@ class Lane:
         """
         held = [one.delivery for one in self._held]
         self._held.clear()
-        await self._leases.give_back(held)
         sends = list(self._sends)
         if sends:
             await asyncio.wait(sends, timeout=seconds)
@@ -131,6 +130,8 @@ class Lane:
         for task in sends:
             task.cancel()
         await asyncio.gather(*sends, return_exceptions=True)
+        # Last: where this fails, nothing is in flight any more, and the leases run out by themselves.
+        await self._leases.give_back(held)
         return unfinished
 
     def _begin_before(self) -> float:
@@ -138,6 +139,8 @@ class Lane:
 
     async def _claim(self) -> None:
         self._look_at = asyncio.get_running_loop().time() + self.settings.poll_seconds
+        if self._ledger.behind:
+            return  # a lease that ran out while the database was away may be one of ours, whose outcome is not written
         free = self.capacity - len(self._held) - self._reserved
         limit = min(free, self.settings.batch_size)
         if limit <= 0:

@@ -55,6 +55,8 @@ class Ledger:
         self._work = asyncio.Event()
         self._written = asyncio.Event()
         self._written.set()
+        self.behind = False
+        """The database was away, and outcomes of then are not written yet: what is due again may have been sent."""
 
     def record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
         """Note what came of ``delivery`` and its tries; it is written soon, together with others."""
@@ -78,6 +80,7 @@ class Ledger:
                 await self._write_all(batch)
             except AWAY as error:
                 self._ended = batch + self._ended
+                self.behind = True
                 log.warning("outcomes.not_written", waiting=len(self._ended), error=str(error).strip())
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, longest)
@@ -90,6 +93,7 @@ class Ledger:
             if not self._ended:
                 self._work.clear()
                 self._written.set()
+                self.behind = False
             # Outcomes gather meanwhile: under load one write serves many, and a lone one never waits.
             await asyncio.sleep(min(loop.time() - began, REST_MAX_SECONDS))
 

@@ -77,13 +77,17 @@ class Workers:
             async with asyncio.timeout(seconds + 5):
                 drained = (lane.drain(seconds) for lane in self._lanes.values())
                 unknown: list[int] = []
+                complete = True
                 for result in await asyncio.gather(*drained, return_exceptions=True):
                     if isinstance(result, BaseException):
+                        complete = False
                         log.warning("drain.incomplete", error=str(result))
                     else:
                         unknown += result
                 await self._ledger.settled()
-                await self._leases.give_back_rest(unknown)
+                if complete:
+                    # Else nobody knows what was in flight: leases run out, and what they held comes back uncertain.
+                    await self._leases.give_back_rest(unknown)
         except (psycopg.Error, PoolTimeout) as error:
             log.warning("drain.incomplete", error=" ".join(str(error).split()))
         except TimeoutError:

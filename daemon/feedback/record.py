@@ -33,7 +33,7 @@ class Feedback:
 
     def __init__(self, pool: Pool, settings: DeliverySettings, default_region: str = "") -> None:
         self._pool = pool
-        self._settings = settings
+        self.settings = settings
         self._default_region = default_region
 
     async def report(self, reports: Sequence[Report]) -> int:
@@ -106,10 +106,8 @@ class Feedback:
         if report.closed:
             await self._close(cursor, report.channel, address, report.closed, report.error or "")
         if report.again:
-            wait = max(
-                AGAIN_SECONDS, min(self._settings.retry_max_seconds, AGAIN_SECONDS * 2.0 ** min(attempt - 1, 60))
-            )
-            parameters = {"ids": [id_], "max_attempts": self._settings.max_attempts, "after_seconds": wait}
+            wait = max(AGAIN_SECONDS, min(self.settings.retry_max_seconds, AGAIN_SECONDS * 2.0 ** min(attempt - 1, 60)))
+            parameters = {"ids": [id_], "max_attempts": self.settings.max_attempts, "after_seconds": wait}
             await cursor.execute(SQL["send_again"], parameters)
 
     async def _close(

@@ -69,7 +69,7 @@ class SmsDispatcher:
                 found = await self._find(text, delivery.created_at - CLOCKS_APART)
             except CannotSay as failure:
                 return Retry(error=str(failure), after=LOOK_UP_AGAIN_SECONDS, provider=self._first)
-            if found is not None:
+            if found is not None and not _did_not_arrive(found):
                 return found
         return await self._failover.send(text)
 
@@ -89,3 +89,8 @@ class SmsDispatcher:
         if isinstance(number, NotANumber):
             return Rejected(error=number.reason, suppress_address=True, provider=self._first)
         return Text(number, delivery.text, delivery.expires_at)
+
+
+def _did_not_arrive(found: Outcome) -> bool:
+    """Whether Twilio is sure that a text it had taken reached nobody, and may be sent another time."""
+    return isinstance(found, Retry) or (isinstance(found, Rejected) and not found.suppress_address)

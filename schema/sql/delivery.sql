@@ -101,9 +101,13 @@ SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(providers)s::
 ON CONFLICT DO NOTHING;
 
 -- name: suppress
-INSERT INTO orderbell.suppression (channel, address, reason, detail)
-SELECT * FROM unnest(%(channels)s::text[], %(addresses)s::text[], %(reasons)s::text[], %(details)s::text[])
-ON CONFLICT (channel, address) DO NOTHING;
+INSERT INTO orderbell.suppression AS suppression (channel, address, reason, detail)
+SELECT DISTINCT ON (channel, address) *
+FROM unnest(%(channels)s::text[], %(addresses)s::text[], %(reasons)s::text[], %(details)s::text[])
+    AS c (channel, address, reason, detail)
+ON CONFLICT (channel, address) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, since = now()
+WHERE array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complaint', 'manual'], excluded.reason)
+    > array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complaint', 'manual'], suppression.reason);
 
 -- name: finish
 WITH outcome AS (

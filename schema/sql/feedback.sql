@@ -67,10 +67,13 @@ FROM gone g
 RETURNING id;
 
 -- name: suppress
--- The first reason stays: it is why the address was closed.
-INSERT INTO orderbell.suppression (channel, address, reason, detail)
+-- Of two reasons the graver one stays: who unsubscribed and then complained does not want critical mails either.
+INSERT INTO orderbell.suppression AS suppression (channel, address, reason, detail)
 VALUES (%(channel)s, %(address)s, %(reason)s, %(detail)s)
-ON CONFLICT (channel, address) DO NOTHING RETURNING true;
+ON CONFLICT (channel, address) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, since = now()
+WHERE array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complaint', 'manual'], excluded.reason)
+    > array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complaint', 'manual'], suppression.reason)
+RETURNING true;
 
 -- name: lift
 DELETE FROM orderbell.suppression

@@ -39,7 +39,8 @@ def match(
         if one is not None and one.born == sent.born:
             named = _about(news, one.address)
             if named is not None:
-                return named, one
+                # Anybody who has had a mail of ours can guess the ids around it: that closes nobody's address.
+                return replace(named, closes=False), one
     return None
 
 
@@ -55,8 +56,8 @@ def _about(news: Sequence[News], address: str) -> News | None:
 
 
 def _about_others(news: Sequence[News]) -> News:
-    """Where another address is named: ours forwards to it. To several, and the failure of one says little of ours."""
-    return news[0] if len(news) == 1 else replace(_gravest(news), closes=False)
+    """Where another address is named, ours forwards to it, perhaps to several: that one fails says little of ours."""
+    return replace(_gravest(news), closes=False)
 
 
 def _gravest(news: Sequence[News]) -> News:

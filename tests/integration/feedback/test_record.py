@@ -130,9 +130,10 @@ async def test_a_report_about_nothing_is_forgotten_after_days(feedback: Feedback
 
 async def test_only_the_reasons_that_are_named_are_lifted(feedback: Feedback, rows: "Rows") -> None:
     assert await feedback.close("sms", "(202) 555-0123", Closed.INVALID)
-    assert not await feedback.close("sms", NUMBER, Closed.STOP), "the first reason stays"
-    assert not await feedback.open("sms", NUMBER, {Closed.STOP})
-    assert await feedback.open("sms", "202-555-0123", {Closed.INVALID})
+    assert await feedback.close("sms", NUMBER, Closed.STOP), "the graver reason takes the place of the other"
+    assert not await feedback.close("sms", NUMBER, Closed.INVALID)
+    assert not await feedback.open("sms", NUMBER, {Closed.INVALID})
+    assert await feedback.open("sms", "202-555-0123", {Closed.STOP})
     assert rows("SELECT FROM orderbell.suppression") == []
 
 
