@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import psycopg
 import pytest
 
 from config.settings import DeliverySettings
@@ -436,3 +437,34 @@ async def test_what_waits_in_the_database_is_looked_for_also_while_there_is_alwa
             await queue.until(lambda: queue.finished() == {"sent": 1})
         finally:
             stirring.cancel()
+
+
+async def test_nothing_is_claimed_before_what_was_sent_while_the_database_was_away_is_written(queue: Queue) -> None:
+    channel = Channel()
+    async with working(queue.url, channel) as workers:
+        workers._ledger.behind = True
+        queue.put(1)
+        await asyncio.sleep(QUICK.poll_seconds * 4)
+        assert queue.rows("SELECT state, attempt FROM orderbell.delivery") == [{"state": "pending", "attempt": 0}]
+        workers._ledger.behind = False
+        await queue.until(lambda: queue.finished() == {"sent": 1})
+
+
+async def test_a_stop_that_meets_a_failing_database_gives_back_nothing_that_may_be_in_flight(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = Channel()
+
+    async def hang(_: Delivery) -> Outcome:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    async def away(*_: object) -> None:
+        raise psycopg.OperationalError("the connection is lost")
+
+    channel.answer = hang
+    queue.put(1)
+    async with working(queue.url, channel, drain_seconds=0.1) as workers:
+        await channel.began.wait()
+        monkeypatch.setattr(workers._leases, "give_back", away)
+    assert queue.rows("SELECT state, attempt FROM orderbell.delivery") == [{"state": "sending", "attempt": 1}]
