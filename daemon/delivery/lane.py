@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
 
 from config.settings import DeliverySettings
 from daemon import metrics
@@ -123,6 +125,11 @@ class Lane:
         """
         held = [one.delivery for one in self._held]
         self._held.clear()
+        failure: Exception | None = None
+        try:
+            await self._leases.give_back(held)
+        except (psycopg.Error, PoolTimeout) as error:
+            failure = error  # their leases run out by themselves; what is in flight comes first
         sends = list(self._sends)
         if sends:
             await asyncio.wait(sends, timeout=seconds)
@@ -130,8 +137,8 @@ class Lane:
         for task in sends:
             task.cancel()
         await asyncio.gather(*sends, return_exceptions=True)
-        # Last: where this fails, nothing is in flight any more, and the leases run out by themselves.
-        await self._leases.give_back(held)
+        if failure is not None:
+            raise failure
         return unfinished
 
     def _begin_before(self) -> float:
