@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from config.settings import Database, DeliverySettings
 from daemon.capture.doorbell import Doorbell
@@ -115,7 +115,6 @@ def test_whatever_the_order_of_events_nobody_is_told_something_outdated(  # noqa
                 loop.run(self.leases[node].give_back(self.held[node]))
                 self.held[node].clear()
 
-            @precondition(lambda self: any(self.held.values()))
             @rule(node=NODES, outcome=OUTCOMES, dies=st.booleans())
             def a_node_sends(self, node: str, outcome: str, dies: bool) -> None:  # noqa: FBT001
                 if self.held[node]:
