@@ -24,6 +24,7 @@ from config.load import preset_rules
 from daemon.capture.doorbell import Doorbell
 from daemon.connections import Connections
 from daemon.policy import planning_of
+from daemon.store.live import Nobody
 from daemon.store.planner import Planner
 from demo.postgres import postgres
 from dispatchers.base import Delivery
@@ -91,15 +92,13 @@ async def plan_one(url: str) -> dict[str, float]:
     """Plan what is captured in this database; seconds, and this process's peak of memory in MiB."""
     settings = settings_for(url)
     connections = Connections(settings.database)
-    told: list[Delivery] = []
     planning = planning_of(settings, ("email", "sms", "webpush"), "bench")
     planner = Planner(
         connections.open,
         Doorbell(connections.open, settings.capture),
         planning,
         NoRoom(),
-        told.extend,
-        listening=lambda _: False,
+        Nobody(),
     )
     before = _peak()
     task = asyncio.create_task(planner.run())

@@ -1,7 +1,7 @@
 """How Orderbell finds orders and people in a schema that it did not make: watches, people, audiences."""
 
 import re
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,29 @@ def parameters_of(query: str) -> set[str]:
 def as_psycopg(query: str) -> str:
     """``query`` with its ``:parameters`` as psycopg writes them, and literal percent signs kept."""
     return PARAMETER.sub(r"%(\g<name>)s", query.replace("%", "%%"))
+
+
+class LiveLocation(Section):
+    """Of a watch whose rows say where somebody is: which columns, and in the rooms of which orders it is shown."""
+
+    latitude: str = Field(default="lat", description="the column with degrees north")
+    longitude: str = Field(default="lng", description="the column with degrees east")
+    heading: str | None = Field(default=None, description="the column with degrees clockwise from north")
+    speed: str | None = Field(default=None, description="the column with metres a second")
+    rooms: str = Field(
+        description="SQL with :keys (of the changed rows) that yields (key, room): ... 'order:' || o.id ..."
+    )
+
+    @field_validator("rooms")
+    @classmethod
+    def _takes_keys(cls, query: str) -> str:
+        if parameters_of(query) != {"keys"}:
+            raise ValueError("the query must use :keys, and no other parameter, and yield (key, room)")
+        return query
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column for column in (self.latitude, self.longitude, self.heading, self.speed) if column)
 
 
 class Watch(Section):
@@ -48,10 +71,23 @@ class Watch(Section):
         description='value -> event, for other names and for integer codes: {shipped = "picked_up", 3 = "ready"}',
     )
     ignore: tuple[str, ...] = Field(default=(), description="values that make no event, e.g. 'draft'")
+    live: LiveLocation | None = Field(
+        default=None, description="its rows are where somebody is: shown in rooms, never an event, never kept"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _makes_no_event(cls, given: Any) -> Any:
+        """Where somebody is makes no event: it must not stand for the rows that do."""
+        if isinstance(given, dict) and given.get("live") is not None and "event_prefix" not in given:
+            return {**given, "event_prefix": given.get("name", "location")}
+        return given
 
     @property
     def captured_columns(self) -> tuple[str, ...]:
         """Every column that a change carries, key first, each once, in a stable order."""
+        if self.live is not None:
+            return tuple(dict.fromkeys((self.key, *self.live.columns, *self.columns)))
         wanted = (self.key, self.event_column, self.label_column or self.key, *self.columns)
         return tuple(dict.fromkeys(wanted))
 
@@ -91,6 +127,15 @@ class Audience(Section):
     url: str | None = Field(
         default=None, description="where this audience's action button leads; a template: .../orders/{{ key }}"
     )
+    room: bool | None = Field(
+        default=None, description="may follow the row live; default: where who is in it depends on the row"
+    )
+
+    @property
+    def has_room(self) -> bool:
+        """Whether its people may follow the row that they are of."""
+        of_the_row = self.column is not None or "keys" in parameters_of(self.query or "")
+        return of_the_row if self.room is None else self.room
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:

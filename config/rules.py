@@ -1,5 +1,6 @@
 """Who is told what, and how."""
 
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -51,12 +52,12 @@ class Rule(Section):
             raise ValueError(f"{self.event} would withdraw itself")
         return self
 
-    @property
+    @cached_property
     def all_steps(self) -> tuple[Step, ...]:
         """Its steps; ``channels`` alone are one."""
         return self.steps or (Step(channels=self.channels),)
 
-    @property
+    @cached_property
     def all_channels(self) -> tuple[str, ...]:
         """Every channel that it names, each once."""
         return tuple(dict.fromkeys(channel for step in self.all_steps for channel in step.channels))

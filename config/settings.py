@@ -10,7 +10,7 @@ from config.names import Name
 from config.rules import Rule
 from config.section import Section
 from config.telling import Preferences, QuietHours, Throttle
-from config.urls import check_public
+from config.urls import check_https, check_public
 
 
 class Database(Section):
@@ -41,7 +41,7 @@ class DeliverySettings(Section):
     retry_max_seconds: float = Field(default=900.0, gt=0, description="a wait is never longer")
     expires_after_seconds: int = Field(default=86_400, ge=1, description="an older delivery is not sent")
     history_days: int = Field(default=90, ge=1, description="finished deliveries are kept for this long")
-    inbox_days: int = Field(default=365, ge=1, description="notifications and events are kept for this long")
+    inbox_days: int = Field(default=365, ge=1, description="notifications, events and the audit are kept for this long")
 
 
 class Http(Section):
@@ -56,6 +56,9 @@ class Http(Section):
     )
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="origins of pages that may call this one (CORS, and Origin of WebSockets); '*' for all"
+    )
+    requests_per_second: float = Field(
+        default=20.0, gt=0, description="of one person to the REST API, on average; five times as many at once pass"
     )
 
     @field_validator("public_url")
@@ -82,15 +85,48 @@ class Hub(Section):
     messages_per_second: float = Field(
         default=20.0, gt=0, description="from one connection, on average; twice as many at once are let through"
     )
+    rooms_per_connection: int = Field(default=50, ge=1, description="orders that one page follows at once")
+    locating_audiences: tuple[Name, ...] = Field(
+        default=("driver",), description="who may say where they are, in the rooms of their orders"
+    )
+    location_seconds: float = Field(
+        default=300.0, gt=0, description="a location is shown to who comes later for this long"
+    )
+    compression: bool = Field(
+        default=False, description="permessage-deflate (RFC 7692) for browsers that offer it: less traffic, more CPU"
+    )
+    close_seconds: float = Field(
+        default=3.0, ge=0, description="a stop closes connections spread over this: they come back one after another"
+    )
+    broker_url: SecretStr | None = Field(
+        default=None, description="redis:// or rediss://, where several daemons serve browsers; default: only this one"
+    )
 
 
 class Auth(Section):
     """Who may read an inbox: a JWT (RFC 7519) whose ``sub`` is the user id."""
 
     secret: SecretStr | None = Field(default=None, description="HS256 key, at least 32 bytes (RFC 7518, 3.2)")
+    public_key_file: str | None = Field(
+        default=None, description="PEM of the public key of who signs tokens: RS256, ES256 or EdDSA by its kind"
+    )
+    jwks_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s]+$", description="a JSON Web Key Set (RFC 7517) with the public keys"
+    )
+    cookie: str | None = Field(
+        default=None, pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description="a cookie that carries the token to the hub"
+    )
+    admin_role: str = Field(default="admin", min_length=1, description="in the roles claim: may use the admin API")
     audience: str | None = Field(default=None, description="the aud claim that a token must carry, if any")
     issuer: str | None = Field(default=None, description="the iss claim that a token must carry, if any")
     leeway_seconds: int = Field(default=10, ge=0, description="clock difference that is forgiven")
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _not_in_the_clear(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_https(url, "who could change the keys on their way could be anybody")
+        return url
 
     @field_validator("secret")
     @classmethod

@@ -12,6 +12,10 @@ RELOADS = Counter("orderbell_config_reloads", "Times the configuration was read 
 for _outcome in ("done", "refused"):
     RELOADS.labels(_outcome)
 
+KEY_FETCHES = Counter("orderbell_auth_key_fetches", "Fetches of the keys at auth.jwks_url.", ["outcome"])
+for _outcome in ("done", "failed"):
+    KEY_FETCHES.labels(_outcome)
+
 DOORBELL_RINGS = Counter("orderbell_doorbell_rings", "Notifications heard from the capture triggers.")
 SAFETY_POLLS = Counter("orderbell_safety_polls", "Looks for changes that nobody rang for.")
 SAFETY_POLL_FINDS = Counter(

@@ -49,13 +49,14 @@ def planning_of(settings: Settings, channels: Iterable[str], node: str) -> Plann
     )
 
 
-def last_look_of(settings: Settings, policy: Policy, online: Callable[[str], bool]) -> LastLook:
+def last_look_of(settings: Settings, policy: Policy, online: Callable[[str], bool], node: str = "") -> LastLook:
     """What the workers go by just before they send."""
     return LastLook(
         rules={(rule.event, rule.audience): rule for rule in settings.rule},
         watches={watch.event_prefix: watch for watch in settings.watch},
         policy=policy,
         online=online,
+        node=node,
     )
 
 

@@ -228,7 +228,13 @@ def tables_hiding_rows(connection: Connection[Any], tables: list[int]) -> list[s
 
 
 def _named_columns(watch: Watch) -> list[tuple[str, str]]:
-    named = [("key", watch.key), ("event_column", watch.event_column)]
+    named = [("key", watch.key)]
+    if watch.live is None:
+        named.append(("event_column", watch.event_column))
+    else:
+        given = [("latitude", watch.live.latitude), ("longitude", watch.live.longitude)]
+        given += [("heading", watch.live.heading or ""), ("speed", watch.live.speed or "")]
+        named += [(f"live.{key}", column) for key, column in given if column]
     if watch.label_column is not None:
         named.append(("label_column", watch.label_column))
     return [*named, *((f"columns[{i}]", column) for i, column in enumerate(watch.columns))]

@@ -22,10 +22,21 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(schema="orderbell")
 
 _moment = DateTime(timezone=True)
+
+
+class TransactionId(UserDefinedType[str]):
+    """``xid8``: which transaction wrote something. Decimal text to us."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
 
 change = Table(
     "change",
@@ -119,8 +130,12 @@ notification = Table(
     Column("expires_at", _moment),
     Column("critical", Boolean, nullable=False, server_default=text("false")),
     Column("seen_at", _moment),
+    Column("archived_at", _moment),
+    Column("deleted_at", _moment),
+    Column("changed", TransactionId),
     Index("notification_inbox_idx", "user_id", "id"),
     Index("notification_event_idx", "event_id"),
+    Index("notification_changed_idx", "user_id", "changed", postgresql_where=text("changed IS NOT NULL")),
 )
 
 delivery = Table(
@@ -256,6 +271,7 @@ scheduled = Table(
     Column("scheduled_for", _moment, nullable=False),
     Column("expires_at", _moment),
     Column("created_at", _moment, nullable=False, server_default=func.now()),
+    Column("message", JSON),
     Index("scheduled_due_idx", "scheduled_for"),
 )
 
@@ -287,6 +303,54 @@ template = Table(
         postgresql_include=["id"],
         postgresql_where=text("state = 'published'"),
     ),
+)
+
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("audience", Text),
+    Column("level", Text, nullable=False, server_default=text("'info'")),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False, server_default=text("''")),
+    Column("url", Text),
+    Column("action", Text),
+    Column("starts_at", _moment, nullable=False, server_default=func.now()),
+    Column("ends_at", _moment),
+    Column("withdrawn_at", _moment),
+    Column("created_by", Text),
+    Column("created_at", _moment, nullable=False, server_default=func.now()),
+    Index("announcement_current_idx", "starts_at", postgresql_where=text("withdrawn_at IS NULL")),
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seen_at", _moment, nullable=False, server_default=func.now()),
+    prefixes=["UNLOGGED"],
+)
+
+online = Table(
+    "online",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("since", _moment, nullable=False, server_default=func.now()),
+    Index("online_node_idx", "node"),
+    prefixes=["UNLOGGED"],
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", _moment, nullable=False, server_default=func.now()),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text),
+    Column("detail", JSON),
+    Index("audit_at_idx", "at"),
 )
 
 push_subscription = Table(

@@ -12,6 +12,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
+from daemon.planning.direct import direct_event
 from daemon.planning.events import sent_event
 from daemon.planning.values import Change, Event
 from schema.queries import statements
@@ -143,6 +144,26 @@ def sent_in(captured: Captured) -> Event | None:
     return replace(event, expires_at=datetime.fromisoformat(end)) if end else event
 
 
+def told_in(captured: Captured) -> Event | None:
+    """The event that a message of ``orderbell.tell`` is; None for anything else. Raises :class:`Unreadable`."""
+    if captured.op != "message":
+        return None
+    envelope, message = _json(captured.old), _json(captured.new)
+    if not isinstance(envelope, dict) or not isinstance(message, dict) or not captured.key:
+        raise Unreadable("orderbell.tell takes a JSON object and an idempotency key")
+    end = envelope.get("expires_at")
+    try:
+        return direct_event(
+            message,
+            captured.key,
+            captured.captured_at,
+            idempotency_key=captured.key,
+            expires_at=datetime.fromisoformat(end) if end else None,
+        )
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
 def cancelled_in(captured: Captured) -> str | None:
     """The idempotency key of the event that somebody takes back (``orderbell.cancel``); None for anything else."""
     if captured.op != "cancel":
@@ -167,9 +188,10 @@ def extended_in(captured: Captured) -> tuple[str, datetime] | None:
 
 def _whole_rows(captured: Captured, watch: Watch, old: list[Any], new: list[Any]) -> Iterator[Change]:
     """Changes from rows that the trigger kept whole because it could not do better."""
-    if any(watch.key not in row or watch.event_column not in row for row in new):
+    needed = (watch.key, watch.event_column) if watch.live is None else (watch.key,)
+    if any(column not in row for row in new for column in needed):
         raise Unreadable(
-            f"{watch.table} no longer has {watch.key} and {watch.event_column} ({captured.error}):"
+            f"{watch.table} no longer has {' and '.join(needed)} ({captured.error}):"
             " mend [[watch]], run `orderbell install`, then `orderbell retry --all`"
         )
     before = {str(row.get(watch.key)): row for row in old}

@@ -32,6 +32,9 @@ SQL = statements("holds")
 GROUPS = 200
 """Let go in one transaction."""
 
+_USER, _SUBJECT, _AUDIENCE, _NOTIFICATION = 1, 10, 11, 21
+"""Columns of ``members``; in the place of the last stands whether there is a newer one."""
+
 SCHEDULED = 1_000
 """Events that become changes in one transaction."""
 
@@ -123,8 +126,7 @@ class Holds:
                 return Release(), []
             await cursor.execute("SELECT now()")
             (now,) = await cursor.fetchone() or (None,)
-            await cursor.execute(SQL["members"], _columns(own))
-            members = [Member(*row) for row in await cursor.fetchall()]
+            members = await _members(cursor, own)
             judged = [member for member in members if member.reason is None]
             unmet = await self.look.unmet(connection, judged, now)
             done = release(members, self.catalogue, self.look, now, unmet)
@@ -138,6 +140,26 @@ class Holds:
         if due > sent:
             log.info("scheduled.expired", events=due - sent)
         return bool(due == SCHEDULED)
+
+
+async def _members(cursor: AsyncCursor[TupleRow], groups: Sequence[Group]) -> list[Member]:
+    """What is due of these groups."""
+    await cursor.execute(SQL["members"], _columns(groups))
+    rows = await cursor.fetchall()
+    told = [(row[_USER], row[_NOTIFICATION]) for row in rows if row[_NOTIFICATION] is not None]
+    since: dict[str, int] = {}
+    for user, notification in told:
+        since[user] = min(notification, since.get(user, notification))
+    await cursor.execute(SQL["newest"], {"users": list(since), "since": list(since.values())})
+    newest = {(user, subject, audience): id_ for user, subject, audience, id_ in await cursor.fetchall()}
+
+    members = []
+    for row in rows:
+        columns = list(row)
+        told_last = newest.get((row[_USER], row[_SUBJECT], row[_AUDIENCE]), 0)
+        columns[_NOTIFICATION] = row[_NOTIFICATION] is not None and told_last > row[_NOTIFICATION]
+        members.append(Member(*columns))
+    return members
 
 
 async def _write(cursor: AsyncCursor[TupleRow], done: Release) -> list[tuple[str, str]]:

@@ -21,11 +21,15 @@ from config.telling import Step
 from daemon.planning.policy import Policy
 from daemon.planning.quiet import zone_of
 from daemon.planning.timing import open_from
+from daemon.presence import DEAD_SECONDS
 from daemon.store.conditions import holding
 from daemon.store.person import windows_of
 from dispatchers.base import Delivery, Kind
+from schema.queries import statements
 
 log = structlog.get_logger(__name__)
+
+LIVE = statements("live")
 
 ASK_AGAIN = timedelta(seconds=10)
 """After a condition that could not be looked at: the application holds a lock, or the row makes it fail."""
@@ -48,6 +52,8 @@ class Planned(Protocol):
 
     @property
     def id(self) -> int: ...
+    @property
+    def user_id(self) -> str: ...
     @property
     def event(self) -> str | None: ...
     @property
@@ -85,7 +91,9 @@ class LastLook:
     """Event prefix -> watch."""
     policy: Policy | None = None
     online: Callable[[str], bool] = lambda _: False
-    """Whether a person is connected at this moment."""
+    """Whether a person is connected to this daemon at this moment."""
+    node: str = ""
+    """This daemon: who is connected to another one, the database knows."""
 
     def judge(self, delivery: Delivery, row: Row, now: datetime) -> Finding:
         """What speaks against sending ``delivery`` at ``now``, but for its step's ``where``."""
@@ -123,19 +131,30 @@ class LastLook:
     async def unmet(
         self, connection: AsyncConnection[TupleRow], deliveries: Sequence[Planned], now: datetime
     ) -> Mapping[int, Finding]:
-        """Those whose step's ``where`` does not hold for the row as it is now."""
+        """Those whose step's ``where`` does not hold for the row as it is now, and those who are online elsewhere."""
+        found: dict[int, Finding] = {**await self._online_elsewhere(connection, deliveries)}
         asked: dict[tuple[str, str], dict[int, str]] = {}
         for delivery in deliveries:
             step = self.step_of(delivery)
             prefix, _, key = (delivery.subject or "").partition(":")
             if step is not None and step.where is not None and prefix in self.watches:
                 asked.setdefault((prefix, step.where), {})[delivery.id] = key
-        found: dict[int, Finding] = {}
         for (prefix, where), keys in asked.items():
             holds, unsaid = await self._holding(connection, prefix, where, set(keys.values()))
             later = Later(now + ASK_AGAIN, "nobody can say whether its condition holds")
             found |= {id_: later if key in unsaid else "condition" for id_, key in keys.items() if key not in holds}
         return found
+
+    async def _online_elsewhere(
+        self, connection: AsyncConnection[TupleRow], deliveries: Sequence[Planned]
+    ) -> Mapping[int, Finding]:
+        asked = [each for each in deliveries if (step := self.step_of(each)) is not None and step.unless == "online"]
+        if not asked or not self.node:
+            return {}
+        parameters = {"people": [each.user_id for each in asked], "node": self.node, "dead": DEAD_SECONDS}
+        cursor = await connection.execute(LIVE["online_elsewhere"], parameters)
+        people = {row[0] for row in await cursor.fetchall()}
+        return {each.id: "condition" for each in asked if each.user_id in people}
 
     async def _holding(
         self, connection: AsyncConnection[TupleRow], prefix: str, where: str, keys: set[str]

@@ -20,7 +20,7 @@ BATCH = 5_000
 REST_SECONDS = 0.1
 """Between two, so that autovacuum and everybody else keep up."""
 
-STEPS = ("old_notifications", "old_messages", "old_events", "old_spent")
+STEPS = ("old_notifications", "old_messages", "old_events", "old_spent", "old_audit", "old_announcements")
 """In this order: messages and events go after the last notification that needs them."""
 
 

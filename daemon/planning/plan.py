@@ -91,7 +91,7 @@ class _Draft:
         if event.expires_at is not None and event.expires_at <= self._now:
             self._events.append(PlannedEvent(event, ("it expired before it was planned",)))
             return
-        rules = self._policy.rules.get(event.name, ())
+        rules = self._policy.rules_for(event)
         remarks = [] if rules else [f"no rule is for {event.name}"]
         if mentioned is None:
             for rule in self._policy.withdrawals.get(event.name, ()):

@@ -13,7 +13,7 @@ from daemon.planning.catalogue import Catalogue
 from daemon.planning.known import Choices
 from daemon.planning.quiet import zone_of
 from daemon.planning.sms.words import sized
-from daemon.planning.values import Person, Words
+from daemon.planning.values import Event, Person, Words
 
 _UTC = ZoneInfo("UTC")
 
@@ -64,10 +64,16 @@ class Policy:
         """Whether any rule puts events together."""
         return any(rule.digest for rules in self.rules.values() for rule in rules)
 
-    def audiences_for(self, event: str, known: Iterable[str]) -> set[str]:
+    def rules_for(self, event: Event) -> Sequence[Rule]:
+        """Those that say who is told about ``event``."""
+        return self.rules.get(event.name, ()) if event.direct is None else (event.direct.rule,)
+
+    def audiences_for(self, event: Event, known: Iterable[str]) -> set[str]:
         """The audiences that must be looked up for ``event``: those told, and those its messages mention."""
-        told = {rule.audience for rule in self.rules.get(event, ())}
-        mentioned = {name for audience in told for name in self.catalogue.names_in(event, audience)}
+        if event.direct is not None:
+            return set() if event.direct.people else {event.direct.rule.audience}
+        told = {rule.audience for rule in self.rules.get(event.name, ())}
+        mentioned = {name for audience in told for name in self.catalogue.names_in(event.name, audience)}
         return told | (mentioned & set(known))
 
     def zone_for(self, person: Person, audience: str) -> ZoneInfo:

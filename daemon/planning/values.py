@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.names import Category, Priority
 from config.quiet import QuietWindow
+
+if TYPE_CHECKING:
+    from daemon.planning.direct import Direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Event:
     """Of an event that was sent: the same key twice is one event."""
     expires_at: datetime | None = None
     """Not to be told after this; None: as its rules say."""
+    direct: "Direct | None" = None
+    """Who is told and in which words, where the event says so itself."""
 
     @property
     def prefix(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from config.rules import Rule
 from daemon.planning.catalogue import Catalogue
+from daemon.planning.direct import Direct
 from daemon.planning.policy import Policy
 from daemon.planning.values import NOBODY, Event, Person, PlannedMessage
 
@@ -33,13 +34,24 @@ class Wording:
     def on(self, channel: str, person: Person, number: int) -> int | None:
         """The message on ``channel``; None where that has no words of its own."""
         catalogue = self._policy.catalogue
-        if not catalogue.channels:
+        if not catalogue.channels or self._event.direct is not None:
             return None
         own = catalogue.on(channel, self._event.name, self._rule.audience, person.locale)
         return None if own is None else self._message(own, person, number, channel)
 
+    def _as_given(self, direct: Direct, number: int) -> int:
+        """One message for everybody; around it, each mail is in its reader's language all the same."""
+        variant = ("", "", "", "")
+        if variant not in self._rendered:
+            words = self._policy.sized(direct.words) if TEXTS in direct.rule.all_channels else direct.words
+            self._rendered[variant] = len(self._messages)
+            self._messages.append(PlannedMessage(number, direct.rule.audience, "", words))
+        return self._rendered[variant]
+
     def _message(self, catalogue: Catalogue, person: Person, number: int, channel: str) -> int:
         event, audience = self._event, self._rule.audience
+        if event.direct is not None:
+            return self._as_given(event.direct, number)
         needs = catalogue.needs(event.name, audience) if channel else self._needs
         zone = self._policy.zone_for(person, audience).key if needs.of_zone else ""
         spoken, zone = catalogue.variant(event.name, audience, person.locale, zone)

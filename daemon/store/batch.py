@@ -14,6 +14,7 @@ from daemon.planning.values import Plan
 from daemon.store.withdraw import TakenBack
 from daemon.store.write import Written
 from dispatchers.base import Delivery
+from dispatchers.websocket.contract import Location, Status
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ class Batch:
     outcomes: Sequence[tuple[str, str]]
     """(watch, what became of the change)"""
     now: datetime
+    seen: Sequence[Status | Location] = ()
+    """What rooms are shown of it."""
     broadcast: bool = False
     """Too many people for one piece."""
     began_at: float = field(default_factory=time.monotonic)

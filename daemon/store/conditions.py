@@ -41,7 +41,7 @@ async def _holding(cursor: AsyncCursor[TupleRow], watch: Watch, where: str, keys
     query = SQL("SELECT {key}::text FROM {table} WHERE {key} = ANY({keys}) AND ({where}\n)").format(
         key=Identifier(watch.key),
         table=SQL(watch.table),  # the operator's own SQL, as it is in audiences' queries
-        keys=Literal(_array(keys)),
+        keys=Literal(array(keys)),
         where=SQL(where),
     )
     # Where a transaction is open already, it outlives the failure.
@@ -50,7 +50,7 @@ async def _holding(cursor: AsyncCursor[TupleRow], watch: Watch, where: str, keys
         return {row[0] for row in await cursor.fetchall()}
 
 
-def _array(keys: Collection[str]) -> str:
+def array(keys: Collection[str]) -> str:
     """``{"1","2"}``, of no type: it takes the key's, so that its index serves."""
     quoted = ('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in sorted(keys))
     return "{" + ",".join(quoted) + "}"

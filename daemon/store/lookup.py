@@ -42,14 +42,16 @@ class Lookup:
         found: list[dict[str, Sequence[str]]] = [{} for _ in events]
         wanted: dict[str, list[int]] = {}
         for index, event in enumerate(events):
-            for name in policy.audiences_for(event.name, self._audiences):
+            if event.direct is not None and event.direct.people:
+                found[index][event.direct.rule.audience] = event.direct.people
+            for name in policy.audiences_for(event, self._audiences):
                 wanted.setdefault(name, []).append(index)
         for name, indexes in wanted.items():
             audience = self._audiences.get(name)
             if audience is None:
                 continue
             concerned = [i for i in indexes if audience.watch in (None, events[i].watch)]
-            members = await self._members(cursor, name, audience, [events[i] for i in concerned])
+            members = await self.members(cursor, name, audience, [events[i] for i in concerned])
             for index, users in zip(concerned, members, strict=True):
                 found[index][name] = users
         return found
@@ -80,7 +82,7 @@ class Lookup:
         by_prefix = {watch.event_prefix: watch for watch in watches.values()}
         asked: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
         for index, event in enumerate(events):
-            for rule in policy.rules.get(event.name, ()):
+            for rule in policy.rules_for(event):
                 for number, step in enumerate(rule.all_steps):
                     watch = watches.get(event.watch) or by_prefix.get(event.prefix)
                     if step.where is not None and step.after is None and watch is not None:
@@ -158,7 +160,7 @@ class Lookup:
         await cursor.execute(SQL["choices"], {"ids": ids})
         return {(user, category, channel): wanted for user, category, channel, wanted in await cursor.fetchall()}
 
-    async def _members(
+    async def members(
         self, cursor: AsyncCursor[TupleRow], name: str, audience: Audience, events: Sequence[Event]
     ) -> list[Sequence[str]]:
         """The user ids in this audience, for each of ``events``."""
@@ -183,6 +185,16 @@ class Lookup:
             if user is not None:
                 members.setdefault(str(asked_for), []).append(str(user))
         return [members.get(value, []) if value is not None else [] for value in values]
+
+    async def everybody(self, cursor: AsyncCursor[TupleRow], name: str, audience: Audience) -> Sequence[str]:
+        """The user ids in an audience that is the same for every event; nobody in one that is not."""
+        if audience.query is None or parameters_of(audience.query):
+            return ()
+        await cursor.execute(self._queries[name])
+        width = len(cursor.description or ())
+        if width != 1:
+            raise LookupFailed(f"audience.{name}.query must yield (user_id), not {width} columns")
+        return [str(row[0]) for row in await cursor.fetchall() if row[0] is not None]
 
     async def _push_subscriptions(
         self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]

@@ -6,7 +6,7 @@ cannot commit.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,14 +25,17 @@ from daemon.planning.pieces import Piece, pieces
 from daemon.planning.plan import plan
 from daemon.planning.policy import Policy
 from daemon.planning.values import Plan
+from daemon.planning.whereabouts import newest
 from daemon.room import Room
 from daemon.store.batch import Batch
+from daemon.store.live import Live
 from daemon.store.lookup import Lookup
 from daemon.store.published import Published
 from daemon.store.reading import read, said, set_aside
-from daemon.store.withdraw import TakenBack, withdraw
+from daemon.store.rooms import statuses, whereabouts
+from daemon.store.withdraw import withdraw
 from daemon.store.write import Written, write
-from dispatchers.base import Delivery
+from dispatchers.websocket.contract import Location, Status
 from schema import locks
 from schema.queries import statements
 
@@ -84,24 +87,14 @@ class Planner:
         doorbell: Doorbell,
         planning: Planning,
         room: Room,
-        publish: Callable[[Sequence[Delivery]], None],
-        take_back: Callable[[Sequence[TakenBack]], None] = lambda _: None,
-        listening: Callable[[str], bool] = lambda _: True,
-        catch_up: Callable[[float], None] = lambda _: None,
+        live: Live,
     ) -> None:
-        """After the commit, ``publish`` is given one delivery per new notification, for the hub, and ``take_back``
-        what was withdrawn. Of a broadcast, only what people see who were ``listening``; then ``catch_up`` is told when
-        it began (``time.monotonic()``).
-        """
         self._connect = connect
         self._doorbell = doorbell
         self._published = Published()
         self.planning = planning
         self._room = room
-        self._publish = publish
-        self._take_back = take_back
-        self._listening = listening
-        self._catch_up = catch_up
+        self._screens = live
         self._reader: AsyncConnection[TupleRow] | None = None
         self._outbox = Outbox()
         self._settle_at = 0.0
@@ -228,6 +221,10 @@ class Planner:
         reading = await read(cursor, looked, p.watches)
         audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
         failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
+        seen: list[Status | Location] = []
+        if self._screens.followed:
+            seen += statuses(reading.events, p.watches)
+            seen += await whereabouts(cursor, newest(reading.sightings), p.watches)
         parts = list(pieces(reading.events, audiences))
         known = await p.lookup.known(cursor, parts[0].audiences, p.policy, failing) if parts else Known()
         leased: Counter[str] = Counter()
@@ -236,7 +233,7 @@ class Planner:
                 now = await self._outbox.consume(cursor, looked)
                 for captured, reason in reading.unreadable:
                     await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
-                batch = Batch(looked, reading.outcomes, now, broadcast=len(parts) > 1)
+                batch = Batch(looked, reading.outcomes, now, seen=seen, broadcast=len(parts) > 1)
                 event_id = 0
                 for number, piece in enumerate(parts):
                     self.progressed_at = asyncio.get_running_loop().time()
@@ -281,7 +278,7 @@ class Planner:
             p.node,
             p.lease_seconds,
             batch.now,
-            self._listening if batch.broadcast else lambda _: True,
+            self._screens.listening if batch.broadcast else lambda _: True,
             event_id if piece.mentioned is not None else None,
         )
         gone, dropped = await withdraw(
@@ -314,11 +311,13 @@ class Planner:
         """After the commit: hand over, publish, count."""
         self._room.accept(batch.leased)
         if batch.live:
-            self._publish(batch.live)
+            self._screens.publish(batch.live)
         if batch.broadcast:
-            self._catch_up(batch.began_at)
+            self._screens.catch_up(batch.began_at)
         if batch.taken_back:
-            self._take_back(batch.taken_back)
+            self._screens.take_back(batch.taken_back)
+        if batch.seen:
+            self._screens.show(batch.seen)
         batch.report(self.planning.policy.rules)
 
 

@@ -10,9 +10,10 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
-from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, extended_in, sent_in
+from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, extended_in, sent_in, told_in
 from daemon.planning.events import event_of
 from daemon.planning.values import Event
+from daemon.planning.whereabouts import Sighting, sighting_of
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -33,11 +34,13 @@ class Reading:
     """Idempotency keys of events that are taken back."""
     extended: list[tuple[str, datetime]]
     """Idempotency keys of events that get another end, and that end."""
+    sightings: list[Sighting]
+    """Where somebody was, as live watches say."""
 
 
 async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watches: Mapping[str, Watch]) -> Reading:
     """Make events of what was captured; an event whose idempotency key is known is left out."""
-    reading = Reading([], [], [], [], [])
+    reading = Reading([], [], [], [], [], [])
     events: list[Event] = []
     for captured in looked:
         try:
@@ -49,7 +52,7 @@ async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watche
                 reading.extended.append(end)
                 reading.outcomes.append(("", "extended"))
             else:
-                events += _events_in(captured, watches, reading.outcomes)
+                events += _events_in(captured, watches, reading)
         except ValueError as error:
             reading.unreadable.append((captured, said(error)))
             reading.outcomes.append(("?", "set_aside"))
@@ -58,13 +61,21 @@ async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watche
     return reading
 
 
-def _events_in(captured: Captured, watches: Mapping[str, Watch], outcomes: list[tuple[str, str]]) -> Sequence[Event]:
-    """The events in one captured row; notes what became of each of its changes. Raises ValueError."""
-    sent = sent_in(captured)
+def _events_in(captured: Captured, watches: Mapping[str, Watch], reading: Reading) -> Sequence[Event]:
+    """The events in one captured row; notes what became of each of its changes, and who was seen where. Raises
+    ValueError.
+    """
+    outcomes = reading.outcomes
+    sent = sent_in(captured) or told_in(captured)
     if sent is not None:
         outcomes.append(("", "event"))
         return [sent]
     changes = list(changes_in(captured, watches))
+    live = watches[changes[0].watch].live if changes else None
+    if live is not None:
+        outcomes.extend((change.watch, "location") for change in changes)
+        reading.sightings.extend(seen for change in changes if (seen := sighting_of(change, live)) is not None)
+        return []
     events = [event_of(change, watches[change.watch]) for change in changes]
     for change, event in zip(changes, events, strict=True):
         outcomes.append((change.watch, "event" if event else "no_event"))

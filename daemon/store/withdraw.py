@@ -1,7 +1,6 @@
 """Taking back what holds no longer: marked in every inbox, skipped where it waits, replaced on devices that show it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +9,13 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.planning.catalogue import Catalogue
-from daemon.planning.values import Event, Withdrawal, Words
+from daemon.planning.values import Event, Withdrawal
 from schema.queries import statements
 
 SQL = statements("plan")
 
+AT_ONCE = 5_000
+"""Of a broadcast that is taken back: what is read and written in one statement."""
 
 LEAST_LIFE = timedelta(hours=1)
 """A device that shows an offer shows it also after the offer's own end."""
@@ -44,6 +45,11 @@ class _Shown:
     devices: list[str]
     dropped: list[str]
 
+    @property
+    def variant(self) -> tuple[int, str, str]:
+        """All who read the same."""
+        return self.event_id, self.audience, self.locale
+
 
 async def withdraw(
     cursor: AsyncCursor[TupleRow],
@@ -71,10 +77,17 @@ async def withdraw(
     if not chosen:
         return [], []
     parameters = {"ids": [id_ for id_, _ in chosen], "audiences": [a for _, a in chosen], "first": before}
-    await cursor.execute(SQL["withdraw"], parameters)
-    gone = [_shown(row, now) for row in await cursor.fetchall()]
-    await _replace(cursor, [one for one in gone if one.devices], catalogue, now)
-    return [TakenBack(g.id, g.user_id, g.unread) for g in gone], [channel for g in gone for channel in g.dropped]
+    taken_back: list[TakenBack] = []
+    dropped: list[str] = []
+    words = _Replacements(catalogue)
+    while True:
+        await cursor.execute(SQL["withdraw"], {**parameters, "limit": AT_ONCE})
+        gone = [_shown(row, now) for row in await cursor.fetchall()]
+        await words.send(cursor, [one for one in gone if one.devices], now)
+        taken_back += [TakenBack(g.id, g.user_id, g.unread) for g in gone]
+        dropped += [channel for g in gone for channel in g.dropped]
+        if len(gone) < AT_ONCE:
+            return taken_back, dropped
 
 
 def _shown(row: Sequence[Any], now: datetime) -> _Shown:
@@ -82,42 +95,50 @@ def _shown(row: Sequence[Any], now: datetime) -> _Shown:
     return _Shown(id_, event, user, subject, audience, locale or "", expires_at or now, unread, devices, dropped)
 
 
-async def _replace(cursor: AsyncCursor[TupleRow], shown: Sequence[_Shown], catalogue: Catalogue, now: datetime) -> None:
-    """Send new words to the devices: the Topic and the tag are the same, so they take the old ones' place."""
-    if not shown:
-        return
-    await cursor.execute(SQL["events"], {"ids": sorted({one.event_id for one in shown})})
-    events = {row[0]: _event(row) for row in await cursor.fetchall()}
-    words: dict[tuple[int, str, str], int] = {}
-    rows: list[tuple[int, int, str, str, Words]] = []
-    for one in shown:
-        variant = (one.event_id, one.audience, one.locale)
-        if variant not in words and one.event_id in events:
-            await cursor.execute("SELECT nextval('orderbell.message_id_seq')")
-            (number,) = await cursor.fetchone() or (0,)
-            words[variant] = number
-            rendered = catalogue.render_withdrawn(events[one.event_id], one.audience, one.locale)
-            rows.append((number, one.event_id, one.audience, one.locale, rendered))
-    async with cursor.copy(SQL["copy_message"]) as copy:
-        for number, event_id, audience, locale, w in rows:
-            await copy.write_row(
-                (number, event_id, audience, locale, w.title, w.body, w.text, w.url, w.action, w.error)
-            )
-    pushes = [(one, device) for one in shown for device in one.devices]
-    parameters = {
-        "notifications": [one.id for one, _ in pushes],
-        "addresses": [device for _, device in pushes],
-        "locales": [one.locale for one, _ in pushes],
-        "expires": [max(one.expires_at, now + LEAST_LIFE) for one, _ in pushes],
-        "users": [one.user_id for one, _ in pushes],
-        "subjects": [one.subject for one, _ in pushes],
-        "audiences": [one.audience for one, _ in pushes],
-        "messages": [words[one.event_id, one.audience, one.locale] for one, _ in pushes],
-    }
-    await cursor.execute(SQL["replace_pushes"], parameters)
+class _Replacements:
+    """New words for the devices: the Topic and the tag are the same, so they take the old ones' place. Each is written
+    once.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._written: dict[tuple[int, str, str], int] = {}
+        """(event id, audience, locale) -> message id."""
+
+    async def send(self, cursor: AsyncCursor[TupleRow], shown: Sequence[_Shown], now: datetime) -> None:
+        """Have each device that shows one of these shown what became of it."""
+        if not shown:
+            return
+        await self._write(cursor, {one.variant for one in shown} - self._written.keys())
+        pushes = [(one, device) for one in shown for device in one.devices]
+        parameters = {
+            "notifications": [one.id for one, _ in pushes],
+            "addresses": [device for _, device in pushes],
+            "locales": [one.locale for one, _ in pushes],
+            "expires": [max(one.expires_at, now + LEAST_LIFE) for one, _ in pushes],
+            "users": [one.user_id for one, _ in pushes],
+            "subjects": [one.subject for one, _ in pushes],
+            "audiences": [one.audience for one, _ in pushes],
+            "messages": [self._written[one.variant] for one, _ in pushes],
+        }
+        await cursor.execute(SQL["replace_pushes"], parameters)
+
+    async def _write(self, cursor: AsyncCursor[TupleRow], variants: Collection[tuple[int, str, str]]) -> None:
+        if not variants:
+            return
+        await cursor.execute(SQL["events"], {"ids": sorted({event_id for event_id, _, _ in variants})})
+        events = {row[0]: _event(row) for row in await cursor.fetchall()}
+        await cursor.execute(SQL["message_ids"], {"count": len(variants)})
+        numbers = [row[0] for row in await cursor.fetchall()]
+        self._written.update(zip(sorted(variants), numbers, strict=True))
+        async with cursor.copy(SQL["copy_message"]) as copy:
+            for (event_id, audience, locale), number in zip(sorted(variants), numbers, strict=True):
+                w = self._catalogue.render_withdrawn(events[event_id], audience, locale)
+                await copy.write_row(
+                    (number, event_id, audience, locale, w.title, w.body, w.text, w.url, w.action, w.error)
+                )
 
 
 def _event(row: Sequence[Any]) -> Event:
     _, name, subject, key, label, data = row
-    columns = data if isinstance(data, dict) else json.loads(data)
-    return Event(name, subject, "", key, label or key, columns, datetime.now(UTC))
+    return Event(name, subject, "", key, label or key, data, datetime.now(UTC))

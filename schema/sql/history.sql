@@ -39,6 +39,15 @@ WITH over AS (SELECT ctid FROM orderbell.spent
               LIMIT %(limit)s)
 DELETE FROM orderbell.spent s USING over o WHERE s.ctid = o.ctid;
 
+-- name: old_audit
+WITH over AS (SELECT ctid FROM orderbell.audit WHERE at < now() - make_interval(days => %(days)s) LIMIT %(limit)s)
+DELETE FROM orderbell.audit a USING over o WHERE a.ctid = o.ctid;
+
+-- name: old_announcements
+WITH over AS (SELECT id FROM orderbell.announcement
+              WHERE least(ends_at, withdrawn_at) < now() - make_interval(days => %(days)s) LIMIT %(limit)s)
+DELETE FROM orderbell.announcement a USING over o WHERE a.id = o.id;
+
 -- name: old_events
 WITH oldest AS (SELECT id, planned_at FROM orderbell.event ORDER BY id LIMIT %(limit)s)
 DELETE FROM orderbell.event e USING oldest o

@@ -21,12 +21,18 @@ WHERE user_id = %(user)s AND channel = %(channel)s AND address = %(address)s AND
 
 -- name: members
 -- Everything that is due of these groups, with what a digest says of it and why it may have to be left out.
+WITH d AS MATERIALIZED (
+    SELECT d.*
+    FROM unnest(%(users)s::text[], %(channels)s::text[], %(addresses)s::text[], %(holds)s::text[])
+            AS g (user_id, channel, address, hold)
+    JOIN orderbell.delivery d ON d.user_id = g.user_id AND d.channel = g.channel AND d.address = g.address
+                             AND d.hold = g.hold AND d.due_at <= now()
+    FOR UPDATE OF d SKIP LOCKED
+)
 SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone, d.locale, n.event_id, n.event,
        n.subject, n.audience, n.priority, coalesce(e.label, n.subject), m.title, m.body, m.text, m.url, d.step,
        coalesce(n.critical, false), n.seen_at IS NOT NULL,
-       EXISTS (SELECT FROM orderbell.notification o
-               WHERE o.user_id = n.user_id AND o.id > n.id AND o.subject = n.subject AND o.audience = n.audience
-                 AND o.withdrawn_at IS NULL),
+       n.id,
        p.time_zone, p.quiet::text, p.snoozed_until, coalesce(p.do_not_disturb, false),
        CASE WHEN n.id IS NULL OR n.withdrawn_at IS NOT NULL THEN 'withdrawn'
             WHEN d.expires_at <= now() THEN 'expired'
@@ -36,16 +42,19 @@ SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone,
                                               AND f.channel IN ('', d.channel) AND NOT f.enabled)
                 THEN 'preference'
             END
-FROM unnest(%(users)s::text[], %(channels)s::text[], %(addresses)s::text[], %(holds)s::text[])
-        AS g (user_id, channel, address, hold)
-JOIN orderbell.delivery d ON d.user_id = g.user_id AND d.channel = g.channel AND d.address = g.address
-                         AND d.hold = g.hold AND d.due_at <= now()
+FROM d
 LEFT JOIN orderbell.notification n ON n.id = d.notification_id
 LEFT JOIN orderbell.event e ON e.id = n.event_id
 LEFT JOIN orderbell.message m ON m.id = coalesce(d.message_id, n.message_id)
 LEFT JOIN orderbell.person p ON p.user_id = d.user_id
-ORDER BY d.id
-FOR UPDATE OF d SKIP LOCKED;
+ORDER BY d.id;
+
+-- name: newest
+-- What each of these people was told last of each subject: once over their inboxes, since thousands may wait for one.
+SELECT o.user_id, o.subject, o.audience, max(o.id)
+FROM unnest(%(users)s::text[], %(since)s::bigint[]) AS s (user_id, since)
+JOIN orderbell.notification o ON o.user_id = s.user_id AND o.id >= s.since AND o.withdrawn_at IS NULL
+GROUP BY o.user_id, o.subject, o.audience;
 
 -- name: let_go
 -- One alone needs no other words.
@@ -87,11 +96,12 @@ WITH due AS (
     DELETE FROM orderbell.scheduled WHERE id IN (
         SELECT id FROM orderbell.scheduled WHERE scheduled_for <= now()
         ORDER BY scheduled_for LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-    RETURNING event, key, data, idempotency_key, expires_at, scheduled_for
+    RETURNING event, key, data, message, idempotency_key, expires_at, scheduled_for
 ), put AS (
     INSERT INTO orderbell.change (watch, op, key, old, new)
-    SELECT NULL, 'event', key,
-           json_build_object('event', event, 'idempotency_key', idempotency_key, 'expires_at', expires_at), data
+    SELECT NULL, CASE WHEN message IS NULL THEN 'event' ELSE 'message' END, key,
+           json_build_object('event', event, 'idempotency_key', idempotency_key, 'expires_at', expires_at),
+           coalesce(message, data)
     FROM due WHERE expires_at IS NULL OR expires_at > now() ORDER BY scheduled_for
     RETURNING 1
 ), rung AS (

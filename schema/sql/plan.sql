@@ -96,13 +96,17 @@ SELECT e.id, '' FROM orderbell.event e WHERE e.idempotency_key = ANY(%(keys)s);
 
 -- name: withdraw
 -- Notifications up to this plan's own are marked, and what waits of them is skipped; what is being sent at this moment is
--- looked at again just before. Returns each, with the devices that show it already.
+-- looked at again just before. Returns each, with the devices that show it already; some thousands at a time.
 WITH chosen AS (
-    SELECT * FROM unnest(%(ids)s::bigint[], %(audiences)s::text[]) AS c (event_id, audience)
+    SELECT n.id
+    FROM unnest(%(ids)s::bigint[], %(audiences)s::text[]) AS c (event_id, audience)
+    JOIN orderbell.notification n ON n.event_id = c.event_id AND c.audience IN ('', n.audience)
+    WHERE n.withdrawn_at IS NULL AND n.id < %(first)s
+    LIMIT %(limit)s
 ), gone AS (
-    UPDATE orderbell.notification n SET withdrawn_at = now()
-    FROM chosen c
-    WHERE n.event_id = c.event_id AND c.audience IN ('', n.audience) AND n.withdrawn_at IS NULL AND n.id < %(first)s
+    UPDATE orderbell.notification n SET withdrawn_at = now(), changed = pg_current_xact_id()
+    FROM (SELECT DISTINCT id FROM chosen) c
+    WHERE n.id = c.id
     RETURNING n.id, n.event_id, n.message_id, n.user_id, n.subject, n.audience, n.expires_at, n.read_at
 ), dropped AS (
     DELETE FROM orderbell.delivery d USING gone g
@@ -122,6 +126,9 @@ SELECT g.id, g.event_id, g.user_id, g.subject, g.audience, m.locale, g.expires_a
                AND (d.state = 'sending' OR d.uncertain)) AS devices,
        ARRAY(SELECT channel FROM dropped d WHERE d.notification_id = g.id) AS dropped
 FROM gone g LEFT JOIN orderbell.message m ON m.id = g.message_id;
+
+-- name: message_ids
+SELECT nextval('orderbell.message_id_seq') FROM generate_series(1, %(count)s);
 
 -- name: events
 SELECT id, name, subject, key, label, data FROM orderbell.event WHERE id = ANY(%(ids)s);

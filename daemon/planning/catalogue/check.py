@@ -72,6 +72,13 @@ def mistakes_in_template(template: Template, path: str, settings: Settings, cata
     return list(dict.fromkeys(_of_message(path, key, "", message, people, settings.watch, tag_of(template.locale))))
 
 
+def faults(template: Template, settings: Settings, catalogue: Catalogue) -> list[Mistake]:
+    """Why nobody would read it, or would read something else."""
+    path = f"template {template.id}"
+    misplaced = [Mistake(f"{path}: {found.path}", found.problem) for found in unread(template, settings.rule)]
+    return misplaced + mistakes_in_template(template, path, settings, catalogue)
+
+
 def unread(template: Template, rules: Sequence[Rule]) -> Iterator[Mistake]:
     """Why nobody would read ``template``: no rule tells that audience of this event, or not on this channel."""
     event, audience, channel = template.event, template.audience, template.channel

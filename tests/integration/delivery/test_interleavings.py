@@ -22,6 +22,7 @@ from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.policy import Finish, after_sending
 from daemon.policy import planning_of
+from daemon.store.live import Nobody
 from daemon.store.planner import Planner
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from schema.install import install
@@ -67,7 +68,7 @@ def test_whatever_the_order_of_events_nobody_is_told_something_outdated(  # noqa
         async def make_planner() -> Planner:
             doorbell = Doorbell(connections.open, configured.capture)
             planning = planning_of(configured, ("email",), "planner")
-            return Planner(connections.open, doorbell, planning, NoRoom(), lambda _: None)
+            return Planner(connections.open, doorbell, planning, NoRoom(), Nobody())
 
         planner: Planner = loop.run(make_planner())
 

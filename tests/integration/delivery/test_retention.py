@@ -84,3 +84,23 @@ async def test_an_event_that_nobody_was_told_of_goes_too(database: str) -> None:
     tell(database, 2, days_ago=0)
     assert await forget(database, 30) == 0
     assert kept(database)["event"] == [2]
+
+
+async def test_what_staff_did_and_announced_long_ago_is_forgotten(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO orderbell.audit (actor, action, at) VALUES ('a', 'old', now() - interval '9 days')"
+        )
+        connection.execute("INSERT INTO orderbell.audit (actor, action) VALUES ('a', 'new')")
+        connection.execute(
+            "INSERT INTO orderbell.announcement (title, starts_at, ends_at, withdrawn_at) VALUES"
+            " ('over', now() - interval '20 days', now() - interval '9 days', NULL),"
+            " ('taken back', now() - interval '20 days', NULL, now() - interval '9 days'),"
+            " ('without an end', now() - interval '20 days', NULL, NULL),"
+            " ('over since today', now() - interval '20 days', now(), NULL)"
+        )
+        await forget(database, days=7)
+        actions = connection.execute("SELECT action FROM orderbell.audit").fetchall()
+        titles = connection.execute("SELECT title FROM orderbell.announcement ORDER BY id").fetchall()
+    assert actions == [("new",)]
+    assert titles == [("without an end",), ("over since today",)]

@@ -16,6 +16,7 @@ from daemon.policy import planning_of
 from daemon.store.planner import Planner
 from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
+from dispatchers.websocket.contract import Location, Status
 from schema.install import install
 
 SHOP = """
@@ -38,6 +39,7 @@ def settings_for(url: str, **changes: Any) -> Settings:
             "customer": {"column": "customer_id"},
             "vendor": {"column": "vendor_id"},
             "driver": {"column": "driver_id"},
+            "staff": {"query": "SELECT id FROM people WHERE id < 3"},
             "available_drivers": {
                 "query": "SELECT o.id, p.id FROM orders o, people p WHERE p.id IN (3, 4) AND o.id = ANY(:keys)"
             },
@@ -78,16 +80,40 @@ class Bench:
         self.room = room
         self.published: list[Delivery] = []
         self.taken_back: list[TakenBack] = []
+        self.shown: list[Status | Location] = []
+        self.listeners: set[str] | None = None
+        """Who looks on; None: everybody."""
+        self.caught_up: list[float] = []
         self.connections = Connections(settings.database)
         self.planner = Planner(
             self.connections.open,
             Doorbell(self.connections.open, settings.capture),
             planning_of(settings, ("email", "sms", "webpush"), "test-node"),
             room,
-            self.published.extend,
-            self.taken_back.extend,
+            self,
         )
         self._app = psycopg.connect(url, autocommit=True)
+
+    # What the planner shows at once.
+
+    followed = True
+
+    def publish(self, deliveries: Sequence[Delivery]) -> None:
+        self.published += deliveries
+
+    def take_back(self, gone: Sequence[TakenBack]) -> None:
+        self.taken_back += gone
+
+    def show(self, seen: Sequence[Status | Location]) -> None:
+        self.shown += seen
+
+    def listening(self, user_id: str) -> bool:
+        return self.listeners is None or user_id in self.listeners
+
+    def catch_up(self, since: float) -> None:
+        self.caught_up.append(since)
+
+    # What the application does, and what there is.
 
     def sql(self, query: str, *parameters: Any) -> None:
         """The application writes."""

@@ -564,13 +564,11 @@ async def test_a_crash_in_the_middle_of_a_broadcast_leaves_nothing_and_loses_not
 
 async def test_only_who_is_listening_is_shown_a_broadcast(shop: Open, small_pieces: None) -> None:
     bench = shop(TO_ALL)
-    caught_up: list[float] = []
-    bench.planner._listening = lambda user: user in {"4", "8"}
-    bench.planner._catch_up = caught_up.append
+    bench.listeners = {"4", "8"}
     order(bench, "ready")
     await bench.plan()
     assert [each.address for each in bench.published] == ["4", "8"]
-    assert len(caught_up) == 1
+    assert len(bench.caught_up) == 1
 
 
 # --- what people chose ------------------------------------------------------------------------------------------------

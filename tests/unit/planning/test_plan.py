@@ -144,7 +144,7 @@ def test_a_rule_can_give_less_time_than_the_default() -> None:
 def test_what_a_message_mentions_is_looked_up_with_it() -> None:
     rule = Rule(event="order.confirmed", audience="customer")
     known = ["customer", "vendor", "driver", "admins"]
-    assert policy(rule).audiences_for("order.confirmed", known) == {"customer", "vendor"}
+    assert policy(rule).audiences_for(event("confirmed"), known) == {"customer", "vendor"}
 
 
 def test_of_several_statuses_in_one_batch_only_the_newest_is_sent() -> None:

@@ -1,0 +1,140 @@
+"""Who may follow an order live, what they find there, and where a driver is shown."""
+
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from config import Settings
+from config.settings import Database
+from daemon.connections import Connections, Pool
+from daemon.policy import planning_of
+from daemon.store.rooms import Rooms
+from dispatchers.websocket.contract import Location, Status
+from schema.install import install
+from tests.integration.store.conftest import SHOP, Bench, NoRoom, settings_for
+
+NOBODY: frozenset[str] = frozenset()
+ROOMS = "SELECT driver_id AS key, 'order:' || id AS room FROM orders WHERE driver_id = ANY(:keys) AND status = 'on_way'"
+
+
+def live_settings(url: str) -> Settings:
+    watches = [
+        {"table": "orders", "columns": ["customer_id", "vendor_id", "driver_id", "note"]},
+        {"name": "positions", "table": "drivers", "live": {"heading": "heading", "rooms": ROOMS}},
+    ]
+    return settings_for(url, watch=watches)
+
+
+@pytest.fixture
+async def live(empty_database: str) -> AsyncIterator[Bench]:
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(SHOP)
+        connection.execute(
+            "CREATE TABLE drivers (id int PRIMARY KEY, lat numeric, lng numeric, heading int, shift text)"
+        )
+        connection.execute("INSERT INTO drivers VALUES (3), (4)")
+        connection.execute("INSERT INTO orders (status, customer_id, vendor_id, driver_id) VALUES ('on_way', 1, 2, 3)")
+    settings = live_settings(empty_database)
+    install(settings)
+    made = Bench(empty_database, settings, NoRoom())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def pool(live: Bench) -> AsyncIterator[Pool]:
+    async with Connections(Database.model_validate({"url": live.url})).pool() as made:
+        yield made
+
+
+@pytest.fixture
+def rooms(live: Bench, pool: Pool) -> Rooms:
+    settings = live_settings(live.url)
+    planning = planning_of(settings, ("email",), "node")
+    return Rooms(pool, planning.watches, settings.audience, planning.lookup, ("driver",), "admin")
+
+
+async def test_an_orders_people_may_follow_it_and_nobody_else(rooms: Rooms) -> None:
+    people = [("1", NOBODY), ("2", NOBODY), ("3", NOBODY), ("5", NOBODY), ("staff", frozenset({"admin"}))]
+    found = await rooms.admit("order:1", people)
+    assert [admission is not None for admission in found] == [True, True, True, False, True]
+    assert [admission.locates for admission in found if admission] == [False, False, True, False]
+
+
+async def test_who_comes_finds_the_status_as_it_is_now(live: Bench, rooms: Rooms) -> None:
+    live.sql("UPDATE orders SET status = 'delivered'")
+    (found,) = await rooms.admit("order:1", [("1", NOBODY)])
+    assert found is not None
+    assert found.status is not None
+    assert (found.status.event, found.status.status, found.status.room) == ("order.delivered", "delivered", "order:1")
+
+
+async def test_who_is_no_longer_the_driver_is_not_admitted_any_more(live: Bench, rooms: Rooms) -> None:
+    live.sql("UPDATE orders SET driver_id = 4")
+    old, new = await rooms.admit("order:1", [("3", NOBODY), ("4", NOBODY)])
+    # 3 and 4 are drivers who are available for every order of this shop; only one of them is this order's.
+    assert old is not None
+    assert not old.locates
+    assert new is not None
+    assert new.locates
+
+
+@pytest.mark.parametrize(
+    "room", ["order:999", "order:", "order", "order:abc", "order:1; DROP TABLE orders", "vendor:1", ""]
+)
+async def test_what_is_no_row_is_nobodys_room(rooms: Rooms, room: str) -> None:
+    assert await rooms.admit(room, [("1", NOBODY), ("staff", frozenset({"admin"}))]) == [None, None]
+
+
+async def test_a_lock_of_the_applications_is_not_waited_for(live: Bench, rooms: Rooms) -> None:
+    with psycopg.connect(live.url) as application:
+        application.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await rooms.admit("order:1", [("1", NOBODY)])
+
+
+async def test_a_driver_who_moves_is_shown_in_the_rooms_of_their_orders_and_nothing_is_kept(live: Bench) -> None:
+    live.sql("UPDATE drivers SET lat = 52.52, lng = 13.405, heading = 90 WHERE id = 3")
+    await live.plan()
+    (shown,) = live.shown
+    assert isinstance(shown, Location)
+    assert (shown.room, shown.lat, shown.lng, shown.heading, shown.speed) == ("order:1", 52.52, 13.405, 90.0, None)
+    for table in ("event", "notification", "delivery", "change", "change_failed"):
+        assert live.rows(f"SELECT FROM orderbell.{table}") == [], table
+
+
+async def test_of_many_moves_in_one_batch_the_last_is_shown(live: Bench) -> None:
+    for step in range(5):
+        live.sql("UPDATE drivers SET lat = 52, lng = %s::int WHERE id = 3", step)
+    await live.plan()
+    assert [shown.lng for shown in live.shown if isinstance(shown, Location)] == [4.0]
+
+
+async def test_a_driver_without_an_order_or_without_a_place_is_shown_nowhere(live: Bench) -> None:
+    live.sql("UPDATE drivers SET lat = 1, lng = 1 WHERE id = 4")
+    live.sql("UPDATE drivers SET lat = NULL, lng = NULL WHERE id = 3")
+    live.sql("UPDATE drivers SET lat = 91, lng = 1 WHERE id = 3")
+    await live.plan()
+    assert live.shown == []
+
+
+async def test_a_column_of_the_drivers_that_is_not_watched_says_nothing(live: Bench) -> None:
+    live.sql("UPDATE drivers SET shift = 'late'")
+    assert live.rows("SELECT FROM orderbell.change") == []
+
+
+async def test_a_query_for_rooms_that_fails_holds_up_nobody(live: Bench) -> None:
+    live.sql("ALTER TABLE orders RENAME COLUMN driver_id TO courier_id")
+    live.sql("UPDATE drivers SET lat = 1, lng = 1 WHERE id = 3")
+    await live.plan()
+    assert live.shown == []
+    assert live.rows("SELECT FROM orderbell.change") == []
+
+
+async def test_a_status_is_shown_in_its_orders_room(live: Bench) -> None:
+    live.sql("UPDATE orders SET status = 'delivered'")
+    await live.plan()
+    (shown,) = live.shown
+    assert isinstance(shown, Status)
+    assert (shown.room, shown.event, shown.status) == ("order:1", "order.delivered", "delivered")
