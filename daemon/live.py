@@ -9,8 +9,14 @@ import structlog
 from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
 from dispatchers.websocket import Hub, withdrawn
+from dispatchers.websocket.contract import Location, Status
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE = 500
+"""Frames that are made between two turns of the loop: some 5 ms."""
+
+Batch = Sequence[Delivery] | Sequence[TakenBack] | Sequence[Status | Location]
 
 
 class LiveFeed:
@@ -18,7 +24,7 @@ class LiveFeed:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._waiting: deque[Sequence[Delivery] | Sequence[TakenBack]] = deque()
+        self._waiting: deque[Batch] = deque()
         self._wake = asyncio.Event()
 
     def publish(self, deliveries: Sequence[Delivery]) -> None:
@@ -31,13 +37,23 @@ class LiveFeed:
         self._waiting.append(gone)
         self._wake.set()
 
+    def show(self, seen: Sequence[Status | Location]) -> None:
+        """Tell rooms, after all that was published before."""
+        self._waiting.append(seen)
+        self._wake.set()
+
+    @property
+    def followed(self) -> bool:
+        """Whether anybody is in a room, here or, as far as we know, elsewhere."""
+        return self._hub.followed
+
     def listening(self, user_id: str) -> bool:
         """Whether anybody here would see what is published to this person."""
         return self._hub.connections_of(user_id) > 0
 
     def catch_up(self, since: float) -> None:
-        """Whoever has joined since then (``time.monotonic()``) may have been left out of a broadcast."""
-        self._hub.reload_since(since)
+        """Of a broadcast that began then (``time.monotonic()``), only those who were here at that moment were told."""
+        self._hub.tell_of_many(since)
 
     async def run(self) -> None:
         """Send for ever."""
@@ -51,8 +67,20 @@ class LiveFeed:
                     # The inbox has them: whoever reconnects or looks sees them.
                     log.exception("hub.failed")
 
-    async def _send(self, batch: Sequence[Delivery] | Sequence[TakenBack]) -> None:
+    async def _send(self, batch: Batch) -> None:
         await self._hub.send([each for each in batch if isinstance(each, Delivery)])
+        await self._take_away([each for each in batch if isinstance(each, TakenBack)])
         for each in batch:
-            if isinstance(each, TakenBack):
-                self._hub.publish(each.user_id, withdrawn(each.id, unread=each.unread))
+            match each:
+                case Status():
+                    self._hub.status(each)
+                case Location():
+                    self._hub.locate(each)
+
+    async def _take_away(self, gone: Sequence[TakenBack]) -> None:
+        """Of a broadcast there may be 100,000: only what somebody may see, and others have their turn meanwhile."""
+        for start in range(0, len(gone), AT_ONCE):
+            some = [each for each in gone[start : start + AT_ONCE] if self._hub.concerns(each.user_id)]
+            if some:
+                self._hub.publish_all([(each.user_id, withdrawn(each.id, unread=each.unread)) for each in some])
+            await asyncio.sleep(0)

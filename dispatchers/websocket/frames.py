@@ -1,63 +1,42 @@
 """What the server says, as bytes: each frame is made once, unmasked, and written as it is to everybody."""
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from websockets.frames import Frame, Opcode
 
 from dispatchers.base import Delivery
 from dispatchers.websocket.codes import ErrorCode
+from dispatchers.websocket.values import Announcement, Location, Notification, Status, moment, moment_or_none
+
+LEAST_DEFLATED_BYTES = 128
+"""Shorter frames gain nothing."""
+RSV1 = 0x40
+"""Of the first byte: this message is compressed (RFC 7692, 7.2.1)."""
+EMPTY_BLOCK = b"\x00\x00\xff\xff"
+"""What a sync flush ends with and RFC 7692, 7.2.1 leaves out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """A notification as its recipient sees it: the same JSON in the REST API and in the hub."""
-
-    id: int
-    event: str
-    subject: str
-    audience: str
-    category: str
-    priority: str
-    title: str
-    body: str
-    url: str | None
-    action: str | None
-    created_at: datetime
-    read_at: datetime | None
-
-    def as_json(self) -> dict[str, Any]:
-        read_at = None if self.read_at is None else moment(self.read_at)
-        # Spelled out: dataclasses.asdict copies deeply, which costs more than all the rest of a frame.
-        return {
-            "id": self.id,
-            "event": self.event,
-            "subject": self.subject,
-            "audience": self.audience,
-            "category": self.category,
-            "priority": self.priority,
-            "title": self.title,
-            "body": self.body,
-            "url": self.url,
-            "action": self.action,
-            "created_at": moment(self.created_at),
-            "read_at": read_at,
-        }
-
-
-class Outgoing(NamedTuple):
+class Outgoing:
     """A frame on its way."""
 
-    id: int
-    """The notification's id, by which a replay knows what it has sent already; 0 for everything else."""
-    data: bytes
+    __slots__ = ("_deflated", "data", "id")
 
+    def __init__(self, notification_id: int, data: bytes) -> None:
+        self.id = notification_id
+        """The notification's id, by which a replay knows what it has sent already; 0 for everything else."""
+        self.data = data
+        self._deflated: bytes | None = None
 
-def moment(at: datetime) -> str:
-    """RFC 3339, in UTC with a Z: what pydantic writes as well."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    @property
+    def deflated(self) -> bytes:
+        """The same for connections that have agreed on permessage-deflate: made when the first one asks."""
+        if self._deflated is None:
+            self._deflated = _deflate(self.data) if len(self.data) >= LEAST_DEFLATED_BYTES else self.data
+        return self._deflated
 
 
 def text_frame(message: dict[str, Any]) -> bytes:
@@ -65,6 +44,19 @@ def text_frame(message: dict[str, Any]) -> bytes:
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     # A lone surrogate, which UTF-8 cannot hold, becomes a question mark: a bad frame would end connections.
     return Frame(Opcode.TEXT, text.encode("utf-8", "replace")).serialize(mask=False)
+
+
+def payload(frame: bytes) -> bytes:
+    """What is in one whole unmasked text frame of ours. Raises ValueError where ``frame`` is anything else."""
+    if len(frame) < 2 or frame[0] != 0x80 | Opcode.TEXT or frame[1] & 0x80:
+        raise ValueError("no unmasked text frame")
+    length = frame[1]
+    start = {126: 4, 127: 10}.get(length, 2)
+    if start > 2:
+        length = int.from_bytes(frame[2:start], "big")
+    if len(frame) != start + length:
+        raise ValueError("not one whole frame")
+    return frame[start:]
 
 
 def of_delivery(delivery: Delivery) -> Notification:
@@ -82,6 +74,7 @@ def of_delivery(delivery: Delivery) -> Notification:
         action=delivery.action,
         created_at=delivery.created_at,
         read_at=None,
+        expires_at=delivery.expires_at,
     )
 
 
@@ -90,43 +83,126 @@ def new_notification(notification: Notification) -> Outgoing:
     return Outgoing(notification.id, text_frame(frame))
 
 
-def welcome(user_id: str, last_id: int, unread_count: int, replayed: int) -> bytes:
-    return text_frame(
-        {
-            "type": "welcome",
-            "user_id": user_id,
-            "last_id": last_id,
-            "unread_count": unread_count,
-            "replayed": replayed,
-        }
+def welcome(user_id: str, last_id: int, unread_count: int, replayed: int, since: str) -> Outgoing:
+    return _say("welcome", user_id=user_id, last_id=last_id, unread_count=unread_count, replayed=replayed, since=since)
+
+
+def renewed(expires_at: datetime) -> Outgoing:
+    """The connection may stay until then."""
+    return _say("renewed", expires_at=moment(expires_at))
+
+
+def update(
+    notification_id: int, read_at: datetime | None, seen_at: datetime | None, archived_at: datetime | None
+) -> Outgoing:
+    """How one notification stands now, whichever device has changed it."""
+    return _say(
+        "notification_update",
+        id=notification_id,
+        read_at=moment_or_none(read_at),
+        seen_at=moment_or_none(seen_at),
+        archived_at=moment_or_none(archived_at),
     )
 
 
-def read(notification_id: int, read_at: datetime) -> Outgoing:
-    """One notification was read, on whichever device."""
-    return Outgoing(0, text_frame({"type": "notification_update", "id": notification_id, "read_at": moment(read_at)}))
-
-
-def read_up_to(last_id: int, read_at: datetime) -> Outgoing:
-    """Everything up to ``last_id`` is read."""
-    return Outgoing(0, text_frame({"type": "notification_update", "up_to": last_id, "read_at": moment(read_at)}))
+def update_up_to(last_id: int, field: str, at: datetime) -> Outgoing:
+    """``field`` (``read_at``, ``seen_at`` or ``archived_at``) is set for everything up to ``last_id``."""
+    return _say("notification_update", **{"up_to": last_id, field: moment(at)})
 
 
 def withdrawn(notification_id: int, *, unread: bool) -> Outgoing:
-    """One notification is taken back; ``unread`` says whether it had counted as that."""
-    return Outgoing(0, text_frame({"type": "notification_withdrawn", "id": notification_id, "unread": unread}))
+    """One notification is taken back or deleted; ``unread`` says whether it had counted as that."""
+    return _say("notification_withdrawn", id=notification_id, unread=unread)
 
 
 def unread_count(count: int, last_id: int) -> Outgoing:
     """``last_id`` says as of which notification the count is: one that came later is not in it."""
-    return Outgoing(0, text_frame({"type": "unread_count", "unread_count": count, "last_id": last_id}))
+    return _say("unread_count", unread_count=count, last_id=last_id)
 
 
-def error(code: ErrorCode, message: str) -> bytes:
-    return text_frame({"type": "error", "code": code.value, "message": message})
+def subscribed(room: str, status: Status | None, location: Location | None) -> Outgoing:
+    return _say(
+        "subscribed",
+        room=room,
+        status=None if status is None else status.as_json(),
+        location=None if location is None else location.as_json(),
+    )
 
 
-RELOAD = text_frame({"type": "reload"})
-PONG = text_frame({"type": "pong"})
-PING = Frame(Opcode.PING, b"").serialize(mask=False)
+def unsubscribed(room: str, reason: str | None = None) -> Outgoing:
+    """Without a reason it is the answer to who asked for it."""
+    return _say("unsubscribed", room=room) if reason is None else _say("unsubscribed", room=room, reason=reason)
+
+
+def order_status_update(status: Status) -> Outgoing:
+    return _say("order_status_update", room=status.room, **status.as_json())
+
+
+def location_update(location: Location) -> Outgoing:
+    return _say("location_update", room=location.room, **location.as_json())
+
+
+def announcement(made: Announcement) -> Outgoing:
+    return _say("announcement", announcement=made.as_json())
+
+
+def announcement_ended(announcement_id: int) -> Outgoing:
+    return _say("announcement", id=announcement_id, ended=True)
+
+
+def error(code: ErrorCode, message: str) -> Outgoing:
+    return _say("error", code=code.value, message=message)
+
+
+def missing(ids: Sequence[int]) -> str:
+    """The message of an error about notifications that are not in this inbox."""
+    which = ", ".join(map(str, ids))
+    return f"there is no notification {which}" if len(ids) == 1 else f"there are no notifications {which}"
+
+
+def _say(kind: str, **fields: Any) -> Outgoing:
+    return Outgoing(0, text_frame({"type": kind} | fields))
+
+
+def _deflate(frame: bytes) -> bytes:
+    """The same frame as RFC 7692 has it, without context takeover; or as it is, where that is not shorter."""
+    squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    data = squeeze.compress(payload(frame)) + squeeze.flush(zlib.Z_SYNC_FLUSH)
+    made = Frame(Opcode.TEXT, data.removesuffix(EMPTY_BLOCK)).serialize(mask=False)
+    return bytes((made[0] | RSV1,)) + made[1:] if len(made) < len(frame) else frame
+
+
+RELOAD = _say("reload")
+PONG = _say("pong")
+PING = Outgoing(0, Frame(Opcode.PING, b"").serialize(mask=False))
 """RFC 6455, 5.5.2; without a payload, so that one frame serves everybody."""
+
+__all__ = [
+    "PING",
+    "PONG",
+    "RELOAD",
+    "Announcement",
+    "Location",
+    "Notification",
+    "Outgoing",
+    "Status",
+    "announcement",
+    "announcement_ended",
+    "error",
+    "location_update",
+    "missing",
+    "moment",
+    "new_notification",
+    "of_delivery",
+    "order_status_update",
+    "payload",
+    "renewed",
+    "subscribed",
+    "text_frame",
+    "unread_count",
+    "unsubscribed",
+    "update",
+    "update_up_to",
+    "welcome",
+    "withdrawn",
+]

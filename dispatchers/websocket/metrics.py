@@ -10,3 +10,17 @@ SLOW_CLOSES = Counter("orderbell_hub_slow_closes_total", "Connections cut becaus
 DEAD_CLOSES = Counter("orderbell_hub_dead_closes_total", "Connections cut because a ping went unanswered.")
 REPLAYS = Counter("orderbell_hub_replays_total", "Resumed connections: how what they missed was given.", ["result"])
 CLIENT_ERRORS = Counter("orderbell_hub_client_errors_total", "Error frames sent to clients.", ["code"])
+ROOMS = Gauge("orderbell_hub_rooms", "Rooms that somebody follows now.")
+CATCH_UPS = Counter(
+    "orderbell_hub_catch_ups_total",
+    "Times that frames of other daemons may have been missed, by what was done.",
+    ["result"],
+)
+BROKER_PUBLISHED = Counter("orderbell_broker_published_total", "Envelopes given to the other daemons.")
+BROKER_RECEIVED = Counter("orderbell_broker_received_total", "Envelopes that came from other daemons.")
+BROKER_DROPPED = Counter(
+    "orderbell_broker_dropped_total",
+    "Envelopes that were not given to the other daemons, or could not be read.",
+    ["reason"],
+)
+BROKER_GAPS = Counter("orderbell_broker_gaps_total", "Times that envelopes may have been missed.", ["reason"])

@@ -1,28 +1,71 @@
-"""Whether an upgrade request may become a connection. Pure."""
+"""Whether an upgrade request may become a connection, and the token that it carries. Pure.
+
+A cookie is sent by browsers whoever's page asks. So it counts only for a page that the configuration names, or one of
+this host: ``*`` in ``allowed_origins`` lets pages in, and lets none of them use the cookie.
+"""
 
 from collections.abc import Collection
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from websockets.datastructures import Headers, MultipleValuesError
 
 PATH = "/ws"
+NEVER_IN_A_URL = frozenset({"token", "access_token", "jwt", "authorization"})
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-def refusal(path: str, headers: Headers, allowed_origins: Collection[str]) -> tuple[HTTPStatus, str] | None:
-    """Status and text of the answer to a request that may not pass, None for one that may."""
-    if path.partition("?")[0] != PATH:
+def refusal(
+    path: str, headers: Headers, allowed_origins: Collection[str], cookie: str | None = None
+) -> tuple[HTTPStatus, str] | None:
+    """Status and text of the answer to a request that may not pass, None for one that may.
+
+    ``cookie`` is the name of the one that may carry a token.
+    """
+    path, _, query = path.partition("?")
+    if path != PATH:
         return HTTPStatus.NOT_FOUND, f"There is no WebSocket here, only at {PATH}.\n"
+    if any(name.lower() in NEVER_IN_A_URL for name, _ in parse_qsl(query, keep_blank_values=True)):
+        # Servers and proxies write URLs into their logs.
+        return HTTPStatus.BAD_REQUEST, "A token does not belong in a URL: send it in hello, or in a header.\n"
     try:
         origin, host = headers.get("Origin"), headers.get("Host")
+        headers.get("Authorization")
     except MultipleValuesError:
-        return HTTPStatus.BAD_REQUEST, "Origin and Host may be given once.\n"
+        return HTTPStatus.BAD_REQUEST, "Origin, Host and Authorization may be given once.\n"
     # Only browsers send Origin, and only their requests carry what somebody else's page could misuse.
     if origin is not None and not _allowed(origin, host, allowed_origins):
         return HTTPStatus.FORBIDDEN, "This origin is not in http.allowed_origins.\n"
+    if origin is None and _bearer(headers) is None and _cookie(headers, cookie) is not None:
+        return HTTPStatus.FORBIDDEN, "A cookie counts only together with an Origin.\n"
     return None
+
+
+def token_of(headers: Headers, allowed_origins: Collection[str], cookie: str | None = None) -> str | None:
+    """The token in the headers of a request that :func:`refusal` lets pass; nobody has judged it yet."""
+    token = _bearer(headers)
+    if token is not None:
+        return token
+    origin, named = headers.get("Origin"), [allowed for allowed in allowed_origins if allowed != "*"]
+    if origin is None or not _allowed(origin, headers.get("Host"), named):
+        return None
+    return _cookie(headers, cookie)
+
+
+def _bearer(headers: Headers) -> str | None:
+    """RFC 6750, 2.1. Another scheme is somebody else's: a proxy may ask for a password."""
+    scheme, _, token = headers.get("Authorization", "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _cookie(headers: Headers, name: str | None) -> str | None:
+    """RFC 6265, 4.2.1. None where it is there twice: the page of a sibling domain may have set one of them."""
+    if name is None:
+        return None
+    pairs = [pair.partition("=") for line in headers.get_all("Cookie") for pair in line.split(";")]
+    values = {value.strip().strip('"') for key, _, value in pairs if key.strip() == name}
+    return values.pop() or None if len(values) == 1 else None
 
 
 def _allowed(origin: str, host: str | None, allowed_origins: Collection[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,10 @@ from config.names import Category, Priority
 from daemon.api import HttpServer, Inbox, Tokens, create_app, create_engine
 from daemon.connections import Connections
 from daemon.feedback.record import Feedback
+from daemon.policy import planning_of
 from dispatchers.base import Delivery
-from dispatchers.websocket import Hub
+from dispatchers.websocket import Announcement, Bulletins, Hub, Location, Rooms, Status
+from dispatchers.websocket.contract import Admission
 
 SECRET = "a secret of at least thirty-two bytes"
 PATIENCE_SECONDS = 10.0
@@ -60,6 +62,11 @@ class Client:
         await self.send(type="ping")
         return await self.frame() == {"type": "pong"}
 
+    async def subscribe(self, room: str = "order:1") -> dict[str, Any]:
+        """The answer."""
+        await self.send(type="subscribe", room=room)
+        return await self.frame()
+
 
 @dataclass
 class House:
@@ -84,10 +91,18 @@ class House:
         options = {"compression": None, "max_size": 2**24, "max_queue": None} | options
         return Client(await self.clients.enter_async_context(connect(self.url, **options)))
 
-    async def come(self, user_id: str = "ann", *, after: int | None = None, **options: Any) -> Client:
+    async def come(
+        self,
+        user_id: str = "ann",
+        *,
+        after: int | None = None,
+        since: str | None = None,
+        roles: frozenset[str] = frozenset(),
+        **options: Any,
+    ) -> Client:
         """Connected, and welcome."""
         client = await self.open(**options)
-        await client.send(type="hello", token=self.tokens.mint(user_id), after=after)
+        await client.send(type="hello", token=self.tokens.mint(user_id, roles=roles), after=after, since=since)
         client.welcome = await client.frame()
         assert client.welcome["type"] == "welcome", client.welcome
         return client
@@ -105,9 +120,9 @@ class House:
             )
             await cursor.executemany(
                 "INSERT INTO orderbell.notification (id, event_id, message_id, user_id,"
-                " event, subject, audience, category, priority, created_at)"
-                " VALUES (%s, 1, %s, %s, 'order.ready', 'order:1', 'customer', 'order', 'normal', %s)",
-                [(number, number, user_id, now) for number in ids],
+                " event, subject, audience, category, priority, created_at, expires_at)"
+                " VALUES (%s, 1, %s, %s, 'order.ready', 'order:1', 'customer', 'order', 'normal', %s, %s)",
+                [(number, number, user_id, now, now + timedelta(days=1)) for number in ids],
             )
         self.sent.setdefault(user_id, []).extend(ids)
         return [delivery(user_id, number, body=body, created_at=now) for number in ids]
@@ -147,22 +162,101 @@ def delivery(
     )
 
 
+class Doors:
+    """Who may be in which room, as a test says it: the application's tables are another test's."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, dict[str, bool]] = {}
+        """Room -> who may be in it, and whether they say where they are."""
+        self.statuses: dict[str, Status] = {}
+        self.asked = 0
+        self.gate = asyncio.Event()
+        """Answers that were read wait for this."""
+        self.gate.set()
+        self.away = False
+
+    async def admit(self, room: str, people: Sequence[tuple[str, frozenset[str]]]) -> list[Admission | None]:
+        self.asked += 1
+        if self.away:
+            raise ConnectionError("gone")
+        inside, status = dict(self.people.get(room, {})), self.statuses.get(room)
+        answers = [
+            Admission(status, inside.get(user_id, False)) if user_id in inside or "staff" in roles else None
+            for user_id, roles in people
+        ]
+        await self.gate.wait()
+        return answers
+
+
+class Board:
+    """The announcements of a test."""
+
+    def __init__(self) -> None:
+        self.now: list[Announcement] = []
+
+    async def current(self, user_id: str, roles: frozenset[str]) -> list[Announcement]:
+        return list(self.now)
+
+
+@pytest.fixture
+def doors() -> Doors:
+    return Doors()
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def status() -> Callable[..., Status]:
+    def made(value: str = "ready", room: str = "order:1") -> Status:
+        return Status(room, f"order.{value}", value, datetime.now(UTC))
+
+    return made
+
+
+@pytest.fixture
+def place() -> Callable[..., Location]:
+    def made(lat: float = 52.5, room: str = "order:1") -> Location:
+        return Location(room, lat, 13.4, None, None, None, datetime.now(UTC))
+
+    return made
+
+
+@pytest.fixture
+def announcement() -> Callable[..., Announcement]:
+    def made(number: int = 1) -> Announcement:
+        return Announcement(number, "info", "Closed", "Tomorrow.", None, None, datetime.now(UTC), None)
+
+    return made
+
+
 async def nothing_to_check() -> dict[str, str | None]:
     return {}
 
 
 Build = Callable[..., Awaitable[House]]
-"""Keyword arguments are settings of the section ``hub``; ``origins`` are the allowed ones."""
+"""Keyword arguments are settings of the section ``hub``; ``origins`` are the allowed ones; ``cookie``, ``rooms`` and
+``bulletins`` are what the hub is given."""
 
 
 @asynccontextmanager
-async def running(database: str, *, origins: tuple[str, ...] = (), **limits: Any) -> AsyncIterator[House]:
+async def running(
+    database: str,
+    *,
+    origins: tuple[str, ...] = (),
+    cookie: str | None = None,
+    rooms: Rooms | None = None,
+    bulletins: Bulletins | None = None,
+    **limits: Any,
+) -> AsyncIterator[House]:
     settings = Settings.model_validate(
         {
             "database": {"url": database},
             "http": {"port": 0, "allowed_origins": origins},
-            "hub": limits,
-            "auth": {"secret": SECRET, "leeway_seconds": 0},
+            "hub": {"close_seconds": 0} | limits,
+            "auth": {"secret": SECRET, "leeway_seconds": 0, "cookie": cookie},
         }
     )
     async with AsyncExitStack() as stack:
@@ -171,7 +265,15 @@ async def running(database: str, *, origins: tuple[str, ...] = (), **limits: Any
         engine = create_engine(settings.database)
         stack.push_async_callback(engine.dispose)
         tokens, inbox = Tokens(settings.auth), Inbox(engine)
-        hub = Hub(settings.hub, settings.http.allowed_origins, authenticate=tokens.verify, inbox=inbox)
+        hub = Hub(
+            settings.hub,
+            settings.http.allowed_origins,
+            authenticate=tokens.verify,
+            inbox=inbox,
+            cookie=settings.auth.cookie,
+            rooms=rooms,
+            bulletins=bulletins,
+        )
         app = create_app(
             settings,
             tokens=tokens,
@@ -181,6 +283,7 @@ async def running(database: str, *, origins: tuple[str, ...] = (), **limits: Any
             vapid_public_key=None,
             readiness=nothing_to_check,
             feedback=Feedback(Connections(settings.database).pool(), settings.delivery),
+            obeyed=lambda: planning_of(settings, (), "node"),
         )
         server = HttpServer(app, settings.http, websocket=hub.protocol_class())
         await server.start()
@@ -207,6 +310,18 @@ async def build(database: str) -> AsyncIterator[Build]:
 async def house(build: Build) -> House:
     """One with room enough that no test meets a limit by accident."""
     return await build(messages_per_second=1000)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(name="until")
+def until_(  # a fixture, since test modules do not import each other
+) -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    return until
 
 
 @pytest.fixture

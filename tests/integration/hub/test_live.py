@@ -51,9 +51,9 @@ async def test_each_notification_is_encoded_once_for_all_connections(
         made.append(encode(notification))
         return made[-1]
 
-    def writing(connection: Connection, data: bytes) -> bool:
-        written.append(data)
-        return write(connection, data)
+    def writing(connection: Connection, frame: frames.Outgoing) -> bool:
+        written.append(frame.data)
+        return write(connection, frame)
 
     monkeypatch.setattr(frames, "new_notification", encoding)
     monkeypatch.setattr(Connection, "write", writing)

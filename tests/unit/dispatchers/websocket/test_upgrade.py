@@ -1,11 +1,11 @@
 import pytest
 from websockets.datastructures import Headers
 
-from dispatchers.websocket.upgrade import refusal
+from dispatchers.websocket.upgrade import refusal, token_of
 
 
-def asked(path: str = "/ws", origins: tuple[str, ...] = (), **headers: str) -> int | None:
-    refused = refusal(path, Headers(headers), origins)
+def asked(path: str = "/ws", origins: tuple[str, ...] = (), cookie: str | None = None, **headers: str) -> int | None:
+    refused = refusal(path, Headers(headers), origins, cookie)
     return None if refused is None else refused[0].value
 
 
@@ -74,3 +74,64 @@ def test_two_origins_are_a_bad_request() -> None:
     refused = refusal("/ws", headers, ("*",))
     assert refused is not None
     assert refused[0] == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["token=t", "x=1&token=t", "TOKEN=t", "token", "tok%65n=t", "access_token=t", "jwt=t", "Authorization=t"]
+)
+def test_a_token_in_the_url_is_refused(query: str) -> None:
+    assert asked(f"/ws?{query}") == 400
+
+
+def test_two_authorizations_are_a_bad_request() -> None:
+    headers = Headers([("Authorization", "Bearer a"), ("Authorization", "Bearer b")])
+    refused = refusal("/ws", headers, ())
+    assert refused is not None
+    assert refused[0] == 400
+
+
+SHOP = ("https://shop.example",)
+
+
+@pytest.mark.parametrize(
+    ("headers", "token"),
+    [
+        ({}, None),
+        ({"Authorization": "Bearer t"}, "t"),
+        ({"Authorization": "bearer  t "}, "t"),
+        ({"Authorization": "Bearer"}, None),
+        ({"Authorization": "Bearer "}, None),
+        ({"Authorization": "Basic dTpw"}, None),
+        ({"Cookie": "session=t"}, None),
+        ({"Cookie": "session=t", "Origin": "https://shop.example"}, "t"),
+        ({"Cookie": 'a=b; session="t" ;c', "Origin": "https://shop.example"}, "t"),
+        ({"Cookie": "session=t", "Origin": "https://here.example", "Host": "here.example"}, "t"),
+        ({"Cookie": "session=t", "Origin": "https://evil.example"}, None),
+        ({"Cookie": "session=", "Origin": "https://shop.example"}, None),
+        ({"Cookie": "other=t; xsession=t", "Origin": "https://shop.example"}, None),
+        ({"Cookie": "session=t; session=u", "Origin": "https://shop.example"}, None),
+        ({"Cookie": "session=c", "Authorization": "Bearer t", "Origin": "https://shop.example"}, "t"),
+    ],
+)
+def test_a_request_carries_a_token_in_a_header_or_in_the_cookie_of_a_known_page(
+    headers: dict[str, str], token: str | None
+) -> None:
+    assert token_of(Headers(headers), SHOP, "session") == token
+
+
+def test_a_cookie_counts_only_where_it_is_configured() -> None:
+    assert token_of(Headers({"Cookie": "session=t", "Origin": "https://shop.example"}), SHOP) is None
+
+
+@pytest.mark.parametrize("origins", [("*",), ("*", "https://shop.example")])
+def test_a_star_lets_a_page_in_but_not_with_the_cookie(origins: tuple[str, ...]) -> None:
+    headers = {"Cookie": "session=t", "Origin": "https://evil.example"}
+    assert asked(origins=origins, cookie="session", **headers) is None
+    assert token_of(Headers(headers), origins, "session") is None
+
+
+def test_a_cookie_without_an_origin_or_with_a_wrong_one_is_refused() -> None:
+    assert asked(cookie="session", Cookie="session=t") == 403
+    assert asked(cookie="session", Cookie="session=t", Origin="https://evil.example", Host="here.example") == 403
+    assert asked(cookie="session", Cookie="other=t") is None
+    assert asked(cookie="session", Cookie="session=t", Authorization="Bearer t") is None
