@@ -9,7 +9,8 @@ How it is wired::
               queries=settings.database.pool_size)
     app = create_app(settings, tokens=tokens, engine=engine, inbox=inbox, reading=hub.reading,
                      vapid_public_key=None, feedback=feedback,
-                     readiness=health.checks)  # async: check -> None or what is wrong
+                     readiness=health.checks,  # async: check -> None or what is wrong
+                     obeyed=lambda: planner.planning)
     server = HttpServer(app, settings.http, websocket=hub.protocol_class(),
                         drain_seconds=settings.shutdown.drain_seconds)
     metrics = MetricsServer(settings.metrics)

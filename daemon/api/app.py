@@ -1,17 +1,23 @@
 """The REST API as one application: see the package for how it is wired."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config import Settings
-from daemon.api import problems
+from daemon.api import docs_page, problems
 from daemon.api.auth import Tokens
 from daemon.api.body import BodyLimit
 from daemon.api.caller import Parts
-from daemon.api.inbox import Inbox
+from daemon.api.inbox import Inbox, Listing, Statistics
+from daemon.api.inbox.session import Session
+from daemon.api.rate import Rates
 from daemon.api.routes import health, notifications, push, twilio, unsubscribe
+from daemon.api.routes import settings as own_settings
 from daemon.api.routes.health import Readiness
+from daemon.api.settings_store import Obeyed, SettingsStore
 from daemon.api.static import WebFiles
 from daemon.api.subscriptions import Subscriptions
 from daemon.api.unsubscribe_page import UnsubscribePage
@@ -33,20 +39,29 @@ def create_app(
     vapid_public_key: str | None,
     readiness: Readiness,
     feedback: Feedback,
+    obeyed: Callable[[], Obeyed],
 ) -> FastAPI:
     """The application, for :class:`daemon.api.server.HttpServer`.
 
-    ``reading`` is the hub's: what is read here shows on every screen. ``readiness`` is asked at each /readyz.
+    ``reading`` is the hub's: what is read here shows on every screen. ``readiness`` is asked at each /readyz,
+    ``obeyed`` for what the planner goes by at that moment.
     """
     app = FastAPI(
         title="Orderbell",
         summary="What a person was told about their orders.",
         version="1",
+        docs_url=None,
+        redoc_url=None,
     )
+    session = Session(engine)
     app.state.parts = Parts(
         tokens=tokens,
+        rates=Rates(settings.http.requests_per_second),
         inbox=inbox,
+        listing=Listing(session),
+        statistics=Statistics(session),
         reading=reading,
+        settings=SettingsStore(engine, obeyed),
         subscriptions=Subscriptions(engine, allow_private_endpoints=settings.webpush.allow_private_endpoints),
         vapid_public_key=vapid_public_key,
         feedback=feedback,
@@ -56,12 +71,13 @@ def create_app(
         unsubscribe_page=UnsubscribePage(brand=brand_of(settings.email), accent=settings.email.accent),
     )
     app.state.readiness = readiness
-    for module in (notifications, push, health, twilio, unsubscribe):
+    for module in (notifications, own_settings, push, health, twilio, unsubscribe):
         app.include_router(module.router)
     if settings.sms.provider and settings.http.public_url:
         twilio.begin_series()
     if settings.email.provider and settings.http.public_url:
         unsubscribe.begin_series()
+    docs_page.install(app)
     app.mount("/web", WebFiles(), name="web")
     problems.install(app)
     app.add_middleware(BodyLimit)
@@ -69,7 +85,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.http.allowed_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
     return app

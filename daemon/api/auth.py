@@ -1,8 +1,10 @@
-"""Who a caller is: a JSON Web Token (RFC 7519) signed with HS256 (RFC 7518, 3.2).
+"""Who a caller is: a JSON Web Token (RFC 7519), signed with a secret that is shared or by a key of the application's.
 
 Errors are the hub's own, so that both ways in say the same: see ``dispatchers.websocket.contract``.
 """
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +12,16 @@ from typing import Any
 import jwt
 
 from config.settings import Auth
+from daemon.api.keys import Key, KeySet, key_in_file
 from dispatchers.websocket import CannotAuthenticate, TokenExpired, Unauthenticated
 
-ALGORITHM = "HS256"
+SHARED = "HS256"
+"""The algorithm of ``auth.secret`` (RFC 7518, 3.2)."""
 LONGEST_USER_ID_CHARACTERS = 256
-NO_KEY = "nobody can be recognised: auth.secret is not set"
+NO_KEY = "nobody can be recognised: neither auth.secret nor auth.public_key_file nor auth.jwks_url is set"
+CANNOT_MINT = "no token can be made: auth.secret is not set"
+NOT_FETCHED = "nobody can be recognised yet: the keys at auth.jwks_url could not be fetched"
+INVALID = "the token is not valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +38,33 @@ class Tokens:
     """Judges tokens, and makes them for ``orderbell token`` and the demo."""
 
     def __init__(self, settings: Auth) -> None:
+        """Raises BadKeyFile."""
         self._settings = settings
         self._leeway = timedelta(seconds=settings.leeway_seconds)
+        self._file = key_in_file(settings.public_key_file) if settings.public_key_file else None
+        self._set = KeySet(settings.jwks_url) if settings.jwks_url else None
 
     @property
     def configured(self) -> bool:
-        return self._settings.secret is not None
+        return self._settings.secret is not None or self._file is not None or self._set is not None
+
+    async def run(self) -> None:
+        """Keep the keys fresh, for ever."""
+        if self._set is not None:
+            await self._set.run()
+        await asyncio.Event().wait()
 
     def verify(self, token: str) -> Identity:
         """The identity in ``token``. Raises Unauthenticated, TokenExpired or CannotAuthenticate."""
         settings = self._settings
+        if not self.configured:
+            raise CannotAuthenticate(NO_KEY)
         try:
+            key = self._key(jwt.get_unverified_header(token))
             claims: dict[str, Any] = jwt.decode(
                 token,
-                self._key(),
-                algorithms=[ALGORITHM],
+                key.key,
+                algorithms=[key.algorithm],
                 audience=settings.audience,
                 issuer=settings.issuer,
                 leeway=self._leeway,
@@ -60,7 +79,7 @@ class Tokens:
         except jwt.InvalidIssuerError:
             raise Unauthenticated("the token is of another issuer") from None
         except (jwt.InvalidTokenError, ValueError, RecursionError):
-            raise Unauthenticated("the token is not valid") from None
+            raise Unauthenticated(INVALID) from None
         return Identity(_user_id(claims), _roles(claims), self._end(claims))
 
     def mint(
@@ -76,12 +95,24 @@ class Tokens:
         claims: dict[str, Any] = {"sub": user_id, "iat": issued_at, "exp": issued_at + lifetime}
         optional = {"roles": sorted(roles), "aud": self._settings.audience, "iss": self._settings.issuer}
         claims |= {name: value for name, value in optional.items() if value}
-        return jwt.encode(claims, self._key(), ALGORITHM)
-
-    def _key(self) -> str:
         if self._settings.secret is None:
-            raise CannotAuthenticate(NO_KEY)
-        return self._settings.secret.get_secret_value()
+            raise CannotAuthenticate(CANNOT_MINT)
+        return jwt.encode(claims, self._settings.secret.get_secret_value(), SHARED)
+
+    def _key(self, header: Mapping[str, Any]) -> Key:
+        """The key that this token may be signed with. Raises Unauthenticated, CannotAuthenticate."""
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm == SHARED and self._settings.secret is not None:
+            return Key(SHARED, self._settings.secret.get_secret_value())
+        if self._file is not None and algorithm == self._file.algorithm:
+            return self._file
+        if self._set is not None and isinstance(algorithm, str):
+            found = self._set.find(key_id if isinstance(key_id, str) else None, algorithm)
+            if found is not None:
+                return found
+            if not self._set.fetched:
+                raise CannotAuthenticate(NOT_FETCHED)
+        raise Unauthenticated(INVALID)
 
     def _end(self, claims: dict[str, Any]) -> datetime:
         try:

@@ -10,9 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from daemon.api.problems import problem
 
 MOST_BYTES = 65_536
-"""The largest body that a route takes is a push subscription, under 3 KB."""
-
-TOO_LARGE = f"A body may have {MOST_BYTES} bytes."
+"""The largest body that a person's own routes take is a push subscription, under 3 KB."""
+MOST_BYTES_OF_STAFF = 524_288
+"""A message to a thousand people, or a long template."""
+STAFF = "/api/admin/"
 
 
 class BodyLimit:
@@ -25,9 +26,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = MOST_BYTES_OF_STAFF if scope["path"].startswith(STAFF) else MOST_BYTES
+        too_large = f"A body may have {most} bytes."
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        if said.isdigit() and int(said) > MOST_BYTES:
-            await problem(413, TOO_LARGE)(scope, receive, send)
+        if said.isdigit() and int(said) > most:
+            await problem(413, too_large)(scope, receive, send)
             return
         taken = 0
 
@@ -35,8 +38,8 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MOST_BYTES:
-                raise HTTPException(413, TOO_LARGE)
+            if taken > most:
+                raise HTTPException(413, too_large)
             return message
 
         await self._app(scope, counted, send)

@@ -7,7 +7,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from daemon.api.auth import Identity, Tokens
-from daemon.api.inbox import Inbox
+from daemon.api.inbox import Inbox, Listing, Statistics
+from daemon.api.rate import Rates
+from daemon.api.settings_store import SettingsStore
 from daemon.api.subscriptions import Subscriptions
 from daemon.api.unsubscribe_page import UnsubscribePage
 from daemon.feedback.record import Feedback
@@ -21,8 +23,12 @@ class Parts:
     """What the routes work with."""
 
     tokens: Tokens
+    rates: Rates
     inbox: Inbox
+    listing: Listing
+    statistics: Statistics
     reading: Reading
+    settings: SettingsStore
     subscriptions: Subscriptions
     vapid_public_key: str | None
     feedback: Feedback
@@ -39,15 +45,21 @@ async def _parts(request: Request) -> Parts:
 
 WithParts = Annotated[Parts, Depends(_parts)]
 
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="HS256, with sub and exp (RFC 7519)")
+_bearer = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="with sub and exp (RFC 7519), signed as `[auth]` says"
+)
 
 
 async def _caller(
     parts: WithParts, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
+    """Raises Unauthenticated, TokenExpired, CannotAuthenticate, and TooMany for who asks too often."""
     if given is None and parts.tokens.configured:
         raise Unauthenticated("a bearer token is needed")
-    return parts.tokens.verify(given.credentials if given else "")
+    caller = parts.tokens.verify(given.credentials if given else "")
+    parts.rates.take(caller.user_id)
+    return caller
 
 
 Caller = Annotated[Identity, Depends(_caller)]
+"""Every route that takes one is limited in how often one person may ask it."""

@@ -15,6 +15,9 @@ def token(
     user_id: Annotated[str, typer.Argument(help="Whose inbox it opens: the user id as your application has it.")],
     config: ConfigOption = None,
     hours: Annotated[float, typer.Option(min=0.01, help="How long it is valid.")] = 1.0,
+    role: Annotated[
+        list[str] | None, typer.Option(help="In its roles claim; may be repeated. auth.admin_role opens the admin API.")
+    ] = None,
 ) -> None:
     """Make a token for a user, to try the API and the hub with. In production, your application makes them."""
     settings = settings_from(config)
@@ -22,7 +25,7 @@ def token(
         problem("auth.secret is not set: tokens are signed with it")
         raise typer.Exit(2)
     out.print(
-        Tokens(settings.auth).mint(user_id, lifetime=timedelta(hours=hours)),
+        Tokens(settings.auth).mint(user_id, lifetime=timedelta(hours=hours), roles=frozenset(role or ())),
         soft_wrap=True,
         markup=False,
         highlight=False,

@@ -1,22 +1,22 @@
 """``template draft``."""
 
+import asyncio
 import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 import typer
-from psycopg.rows import tuple_row
 
 from config import ConfigError
 from daemon.cli.console import ConfigOption, done, err, out, settings_from
 from daemon.cli.database import connected
-from daemon.cli.template.kept import SQL, name_of, template_of
+from daemon.cli.template.kept import name_of, running, template_of
 from daemon.cli.template.writing import STDIN, template_in
 from daemon.planning.catalogue.check import mistakes_in_template, unread
 from daemon.planning.catalogue.locales import tag_of
 from daemon.planning.catalogue.templates import EVERY_CHANNEL, Template
 from daemon.policy import catalogue_of
+from daemon.store.templates import keep_draft
 
 
 def draft(
@@ -39,7 +39,9 @@ def draft(
         raise ConfigError("orderbell template draft", misplaced)
     written = template_in(file, event, audience, place.channel, tag_of(wanted))
     with connected(settings, "template") as connection:
-        kept = template_of(connection, _keep(connection, written, author or _you()))
+        with connection.transaction():
+            id_ = asyncio.run(keep_draft(running(connection), written, author or _you()))
+        kept = template_of(connection, id_)
     done(f"{name_of(kept)} is a draft")
     for mistake in mistakes_in_template(kept, f"template {kept.id}", settings, catalogue_of(settings)):
         err.print(str(mistake), style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -49,27 +51,6 @@ def draft(
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _keep(connection: psycopg.Connection[Any], template: Template, author: str) -> int:
-    """Returns its id."""
-    values = {
-        "event": template.event,
-        "audience": template.audience,
-        "channel": template.channel,
-        "locale": template.locale,
-        "title": template.title,
-        "body": template.body,
-        "text": template.text,
-        "action": template.action,
-        "author": author,
-    }
-    with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(SQL["lock"])
-        row = cursor.execute(SQL["draft"], values).fetchone()
-    if row is None:
-        raise LookupError("the database gave no id")
-    return int(row[0])
 
 
 def _you() -> str:

@@ -1,6 +1,8 @@
 """Templates as the database has them."""
 
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, LiteralString
 
 import psycopg
 import typer
@@ -8,6 +10,8 @@ from psycopg.rows import tuple_row
 
 from daemon.cli.console import problem
 from daemon.planning.catalogue.templates import Template
+from daemon.store.templates import Run
+from daemon.store.templates import template_of as stored
 from schema.queries import statements
 
 SQL = statements("template")
@@ -15,14 +19,24 @@ SQL = statements("template")
 IdArgument = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="As `orderbell template list` has it.")]
 
 
+def running(connection: psycopg.Connection[Any]) -> Run:
+    """Runs what :mod:`daemon.store.templates` asks for, on this connection."""
+
+    async def run(statement: LiteralString, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
 def template_of(connection: psycopg.Connection[Any], id_: int) -> Template:
     """The one with this id; where there is none, the command ends."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(SQL["templates"], {"ids": [id_]}).fetchone()
-    if row is None:
+    template = asyncio.run(stored(running(connection), id_))
+    if template is None:
         problem(f"there is no template {id_}; `orderbell template list` has them")
         raise typer.Exit(1)
-    return Template(*row)
+    return template
 
 
 def published(connection: psycopg.Connection[Any]) -> list[Template]:

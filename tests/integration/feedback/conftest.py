@@ -16,6 +16,7 @@ from config.settings import Database, DeliverySettings
 from daemon.api import HttpServer, Inbox, Tokens, create_app, create_engine
 from daemon.connections import Connections, Pool
 from daemon.feedback.record import Feedback
+from daemon.policy import planning_of
 from dispatchers.websocket import Hub
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -132,6 +133,7 @@ async def serve(database: str) -> AsyncIterator[Serve]:
                 vapid_public_key=None,
                 readiness=nothing_to_check,
                 feedback=Feedback(pool, settings.delivery, settings.sms.default_region),
+                obeyed=lambda: planning_of(settings, (), "node"),
             )
             server = HttpServer(app, settings.http, websocket=hub.protocol_class())
             await server.start()
