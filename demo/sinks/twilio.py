@@ -51,11 +51,14 @@ class TwilioSink(LoopbackServer):
         self.texts: list[Text] = []
         self.on_text: Callable[[Text], None] | None = None
         self.reply: Callable[[Text], Reply | None] | None = None
+        self.became: dict[str, tuple[str, int | None]] = {}
+        """SID -> status and error code of a text, where it is not just ``sent``."""
         self._by_sid: dict[str, Text] = {}
 
     def clear(self) -> None:
         """Forget every text."""
         self.texts.clear()
+        self.became.clear()
         self._by_sid.clear()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -111,7 +114,7 @@ class TwilioSink(LoopbackServer):
         following = request.rel_url.update_query(Page=str(page + 1), PageSize=str(size))
         return web.json_response(
             {
-                "messages": [self._resource(text, "sent") for text in shown],
+                "messages": [self._resource(text) for text in shown],
                 "page": page,
                 "page_size": size,
                 "start": page * size,
@@ -129,7 +132,7 @@ class TwilioSink(LoopbackServer):
         text = self._by_sid.get(request.match_info["sid"])
         if text is None:
             return _error(404, 20404, f"The requested resource {request.path} was not found")
-        return web.json_response(self._resource(text, "sent"))
+        return web.json_response(self._resource(text))
 
     def _take(self, text: Text) -> None:
         self.texts.append(text)
@@ -146,7 +149,9 @@ class TwilioSink(LoopbackServer):
             return _error(404, 20404, f"The requested resource {request.path} was not found")
         return None
 
-    def _resource(self, text: Text, status: str) -> dict[str, object]:
+    def _resource(self, text: Text, status: str | None = None) -> dict[str, object]:
+        became, code = self.became.get(text.sid, ("sent", None))
+        status = status or became
         base = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{text.sid}"
         at = format_datetime(text.received_at)
         of_service = text.sender.startswith("MG")
@@ -158,7 +163,7 @@ class TwilioSink(LoopbackServer):
             "date_sent": None if status == "queued" else at,
             "date_updated": at,
             "direction": "outbound-api",
-            "error_code": None,
+            "error_code": code,
             "error_message": None,
             "from": None if of_service else text.sender,
             "messaging_service_sid": text.sender if of_service else None,

@@ -69,7 +69,8 @@ class SmsDispatcher:
                 found = await self._find(text, delivery.created_at - CLOCKS_APART)
             except CannotSay as failure:
                 return Retry(error=str(failure), after=LOOK_UP_AGAIN_SECONDS, provider=self._first)
-            if found is not None and not _did_not_arrive(found):
+            # Twilio is sure that a text to be tried later reached nobody; one that it refused is not tried again.
+            if found is not None and not isinstance(found, Retry):
                 return found
         return await self._failover.send(text)
 
@@ -89,8 +90,3 @@ class SmsDispatcher:
         if isinstance(number, NotANumber):
             return Rejected(error=number.reason, suppress_address=True, provider=self._first)
         return Text(number, delivery.text, delivery.expires_at)
-
-
-def _did_not_arrive(found: Outcome) -> bool:
-    """Whether Twilio is sure that a text it had taken reached nobody, and may be sent another time."""
-    return isinstance(found, Retry) or (isinstance(found, Rejected) and not found.suppress_address)

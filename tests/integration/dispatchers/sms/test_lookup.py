@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
-from dispatchers.base import Delivery, Retry, Sent, Unknown
+from dispatchers.base import Delivery, Rejected, Retry, Sent, Unknown
 from dispatchers.sms import SmsDispatcher
 
 Another = Callable[..., Delivery]
@@ -57,3 +59,34 @@ async def test_where_twilio_cannot_be_asked_nothing_is_sent(
     assert isinstance(outcome, Retry)
     assert outcome.tries == ()
     assert sink.texts == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "texts"),
+    [
+        ("sent", None, 1),
+        ("delivered", None, 1),
+        ("queued", None, 1),
+        ("sending", None, 1),
+        ("undelivered", 30003, 2),  # the telephone was off: it reached nobody, and may go again
+        ("failed", None, 2),
+        ("undelivered", 30007, 1),  # filtered: the same words again would be filtered again
+        ("undelivered", 30005, 1),  # no such number
+        ("failed", 21610, 1),  # opted out
+    ],
+)
+async def test_a_text_that_is_found_goes_again_only_where_it_surely_did_not_arrive_and_may(
+    sink: TwilioSink,
+    dispatcher: SmsDispatcher,
+    delivery: Delivery,
+    another: Another,
+    status: str,
+    code: int | None,
+    texts: int,
+) -> None:
+    await dispatcher.send([delivery])
+    sink.became[sink.texts[0].sid] = (status, code)
+    (outcome,) = await dispatcher.send([another(attempt=2, uncertain=True)])
+    assert len(sink.texts) == texts
+    gone = code is not None and texts == 1
+    assert isinstance(outcome, Rejected if gone else Sent)
