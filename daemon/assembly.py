@@ -11,12 +11,16 @@ import psycopg
 import structlog
 
 from config import ConfigError, Mistake, Settings
+from daemon.api.admin import Admin
 from daemon.api.app import create_app
 from daemon.api.auth import Tokens
 from daemon.api.database import create_engine
 from daemon.api.inbox import Inbox
+from daemon.api.keys import BadKeyFile
 from daemon.api.metrics_server import MetricsServer
+from daemon.api.routes.admin import install as install_admin
 from daemon.api.server import HttpServer
+from daemon.bulletins import Bulletins
 from daemon.capture.doorbell import Doorbell
 from daemon.channels import dispatchers_of
 from daemon.clock import DatabaseClock
@@ -26,17 +30,20 @@ from daemon.delivery.holds import Holds
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.workers import Workers
+from daemon.explain.explainer import Explainer
 from daemon.feedback.mail.service import ReturnedMail
 from daemon.feedback.record import Feedback
 from daemon.health import Health
 from daemon.live import LiveFeed
 from daemon.policy import last_look_of, planning_of
-from daemon.store.planner import Planner
+from daemon.presence import Presence
+from daemon.store.planner import Planner, Planning
+from daemon.store.rooms import Rooms
 from daemon.systemd import ServiceManager
 from dispatchers.base import Dispatcher
 from dispatchers.email.keys import link_secret
 from dispatchers.webpush import BadKey, public_key
-from dispatchers.websocket import Hub
+from dispatchers.websocket import Broker, Hub, redis_broker
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +59,13 @@ class Parts:
     holds: Holds
     live: LiveFeed
     hub: Hub
+    tokens: Tokens
+    broker: Broker | None
+    presence: Presence
+    bulletins: Bulletins
+    admin: Admin
+    explainer: Explainer
+    pool: Pool
     history: History
     feedback: Feedback
     returned_mail: ReturnedMail
@@ -61,11 +75,16 @@ class Parts:
 
     def running(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         """The name of each part that runs until it is cancelled, and what runs it."""
+        between_daemons = [("broker", self.broker.run), ("catch up", self.hub.run)] if self.broker else []
         return [
+            *between_daemons,
             ("planner", self.planner.run),
             ("workers", self.workers.run),
             ("holds", self.holds.run),
             ("live feed", self.live.run),
+            ("presence", self.presence.run),
+            ("announcements", lambda: self.bulletins.run(self.hub)),
+            ("keys", self.tokens.run),
             ("history", self.history.run),
             ("server", self.server.run),
             ("returned mail", self.returned_mail.run),
@@ -76,7 +95,13 @@ class Parts:
         """Go by these rules, messages and limits from now on. Raises ConfigError, and has then changed nothing."""
         planning = planning_of(settings, self.workers.channels, self.node)
         self.planner.planning = planning
-        self.leases.last_look = self.holds.look = last_look_of(settings, planning.policy, self.live.listening)
+        self.leases.last_look = self.holds.look = last_look_of(
+            settings, planning.policy, self.live.listening, self.node
+        )
+        self.hub.rooms = _rooms(settings, planning, self.pool)
+        self.bulletins.obey(settings.audience, planning.lookup)
+        self.admin.obey(settings, planning.policy, planning.lookup)
+        self.explainer.settings = settings
         self.holds.catalogue = planning.policy.catalogue
         self.hub.limits = settings.hub
         self.workers.obey(settings.delivery)
@@ -95,14 +120,18 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     stack.push_async_callback(engine.dispose)
     dispatchers = await _started(dispatchers_of(settings), stack)
 
-    tokens, inbox = Tokens(settings.auth), Inbox(engine)
+    tokens, inbox = _tokens(settings), Inbox(engine)
     hub = Hub(
         settings.hub,
         settings.http.allowed_origins,
         authenticate=tokens.verify,
         inbox=inbox,
+        cookie=settings.auth.cookie,
         queries=settings.database.pool_size,
     )
+    broker = _broker(settings, hub)
+    presence = Presence(pool, node)
+    hub.on_presence = presence.changed
     live, health = LiveFeed(hub), Health(manager)
 
     region = settings.sms.default_region
@@ -110,11 +139,11 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     leases, ledger = Leases(pool, settings.delivery, node, clock, region), Ledger(pool, region)
     workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, health.progressed)
     planning = planning_of(settings, workers.channels, node)
-    leases.last_look = look = last_look_of(settings, planning.policy, live.listening)
+    leases.last_look = look = last_look_of(settings, planning.policy, live.listening, node)
+    hub.rooms = _rooms(settings, planning, pool)
+    hub.bulletins = bulletins = Bulletins(pool, settings.audience, planning.lookup)
     doorbell = Doorbell(connections.open, settings.capture)
-    planner = Planner(
-        connections.open, doorbell, planning, workers, live.publish, live.take_back, live.listening, live.catch_up
-    )
+    planner = Planner(connections.open, doorbell, planning, workers, live)
     health.observe(planner, doorbell, pool)
     app = create_app(
         settings,
@@ -125,7 +154,11 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         vapid_public_key=_vapid_public_key(settings),
         readiness=health.checks,
         feedback=feedback,
+        obeyed=lambda: planner.planning,
     )
+    explainer = Explainer(settings)
+    admin = Admin(engine, connections, settings, planning.policy, planning.lookup, explain=explainer)
+    install_admin(app, admin)
     parts = Parts(
         node=node,
         planner=planner,
@@ -134,6 +167,13 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         holds=Holds(pool, planning.policy.catalogue, look, settings.delivery.poll_seconds),
         live=live,
         hub=hub,
+        tokens=tokens,
+        broker=broker,
+        presence=presence,
+        bulletins=bulletins,
+        admin=admin,
+        explainer=explainer,
+        pool=pool,
         history=History(pool, settings.delivery, settle=feedback.settle),
         feedback=feedback,
         returned_mail=_returned_mail(settings, pool, feedback),
@@ -146,10 +186,46 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     # Before anything is written to it: a partition that appears under a COPY makes that COPY fail.
     await _try_to_keep(parts.history)
     await parts.returned_mail.start()
+    if broker is not None:
+        await broker.start()
+        stack.push_async_callback(broker.stop)
     await parts.server.start()
     await parts.metrics_server.start()
     stack.push_async_callback(parts.metrics_server.stop)
     return parts
+
+
+def _tokens(settings: Settings) -> Tokens:
+    try:
+        return Tokens(settings.auth)
+    except BadKeyFile as error:
+        raise ConfigError("the configuration", [Mistake("auth.public_key_file", str(error))]) from error
+
+
+def _rooms(settings: Settings, planning: Planning, pool: Pool) -> Rooms:
+    return Rooms(
+        pool,
+        planning.watches,
+        settings.audience,
+        planning.lookup,
+        settings.hub.locating_audiences,
+        settings.auth.admin_role,
+    )
+
+
+def _broker(settings: Settings, hub: Hub) -> Broker | None:
+    if settings.hub.broker_url is None:
+        return None
+    try:
+        broker = redis_broker(settings.hub.broker_url.get_secret_value(), receive=hub.receive, on_gap=hub.catch_up)
+    except ImportError as error:
+        raise ConfigError(
+            "the configuration", [Mistake("hub.broker_url", "needs redis: pip install 'orderbell[redis]'")]
+        ) from error
+    except ValueError as error:
+        raise ConfigError("the configuration", [Mistake("hub.broker_url", str(error))]) from error
+    hub.outward = broker.publish
+    return broker
 
 
 def _returned_mail(settings: Settings, pool: Pool, feedback: Feedback) -> ReturnedMail:

@@ -82,11 +82,12 @@ async def _serve(settings: Settings, manager: ServiceManager, stop: asyncio.Even
             ready.cancel()
             for name in ("planner", "workers"):
                 await _end(running[name])
-            await parts.workers.drain(settings.shutdown.drain_seconds)
+            await asyncio.gather(parts.workers.drain(settings.shutdown.drain_seconds), parts.hub.leave_all())
             await parts.server.stop()
             await parts.hub.stop()
             for task in running.values():
                 await _end(task)
+            await parts.presence.leave()
 
 
 async def _part(name: str, part: Callable[[], Awaitable[None]]) -> None:
