@@ -35,6 +35,7 @@ class Page:
         app = web.Application(middlewares=[self._guarded])
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
+        app.router.add_get("/web/{name}", self._bell)
         app.router.add_get("/feed", self._listen)
         app.router.add_get("/mails/{number:\\d+}", self._mail)
         app.router.add_post("/orders", self._place)
@@ -56,16 +57,13 @@ class Page:
             f" connect-src 'self' http://{self._hub} ws://{self._hub};"
             " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
-        return _served(_page_file("index.html"), {"Content-Security-Policy": policy})
+        return _served(files("demo") / "page" / "index.html", {"Content-Security-Policy": policy})
 
     async def _file(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name == "orderbell.js":
-            return _served(web_directory() / name)
-        wanted = _page_file(name)
-        if name not in {file.name for file in (files("demo") / "page").iterdir()}:
-            raise web.HTTPNotFound
-        return _served(wanted)
+        return _one_of(files("demo") / "page", request.match_info["name"])
+
+    async def _bell(self, request: web.Request) -> web.Response:
+        return _one_of(web_directory(), request.match_info["name"])
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
@@ -131,8 +129,12 @@ class Page:
         return web.Response(status=204)
 
 
-def _page_file(name: str) -> Traversable:
-    return files("demo") / "page" / name
+def _one_of(folder: Traversable, name: str) -> web.Response:
+    """Raises HTTPNotFound for what is not in the folder itself."""
+    found = next((file for file in folder.iterdir() if file.name == name), None)
+    if found is None:
+        raise web.HTTPNotFound
+    return _served(found)
 
 
 def _served(file: Traversable, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,7 +1,10 @@
 // Orderbell's service worker: shows Web Pushes, also when no page is open.
 //
 // A push is JSON: {id, event, subject, title, body, url, action, tag, priority, created_at}, and withdrawn: true where it
-// takes the place of an offer that holds no longer.
+// takes the place of an offer that holds no longer. It is registered with ?api= (where subscriptions are kept) and, where
+// there is one, &token= (where a page's cookies get a token).
+
+const ANSWER_MS = 5000;
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -58,13 +61,39 @@ function safe(url) {
   return new URL("/", self.location.origin).href;
 }
 
-// The browser has ended the subscription. A new one is made with the same key; the server is told by a page, which has
-// the token: one that is open now, else the next one that calls enablePush().
+// The browser has ended the subscription. A new one is made with the same key, and the server is told: by a page that is
+// open and has the token, else with a token of our own, else by the next page that is loaded.
 async function renew(event) {
   const options = event.oldSubscription?.options;
   const subscription =
-    event.newSubscription ?? (options?.applicationServerKey && (await self.registration.pushManager.subscribe(options)));
+    event.newSubscription ??
+    (options?.applicationServerKey && (await self.registration.pushManager.subscribe(options)));
   if (!subscription) return;
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  for (const page of pages) page.postMessage({ type: "orderbell:subscription", subscription: subscription.toJSON() });
+  for (const page of pages) if (await told(page, subscription)) return;
+  await tell(subscription);
+}
+
+function told(page, subscription) {
+  const { port1, port2 } = new MessageChannel();
+  page.postMessage({ type: "orderbell:subscription", subscription: subscription.toJSON() }, [port2]);
+  return new Promise((done) => {
+    port1.onmessage = () => done(true);
+    setTimeout(() => done(false), ANSWER_MS);
+  });
+}
+
+async function tell(subscription) {
+  const parameters = new URL(self.location).searchParams;
+  const [api, where] = [parameters.get("api"), parameters.get("token")];
+  if (!api || !where) return;
+  const answer = await fetch(where, { credentials: "include" });
+  if (!answer.ok) return;
+  const text = await answer.text();
+  const token = text.startsWith("{") ? JSON.parse(text).token : text.trim();
+  await fetch(api, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    body: JSON.stringify(subscription),
+  });
 }

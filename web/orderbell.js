@@ -1,52 +1,45 @@
-// Orderbell in the browser: the live inbox of one person. One ES module, no build.
-//
-//   import { OrderbellClient } from "https://orders.example/web/orderbell.js";
-//   const bell = new OrderbellClient();
-//   bell.addEventListener("notification", (event) => show(event.detail));
-//   bell.connect("https://orders.example/ws", () => fetchMyToken());
-//
-// The protocol is docs/reference/websocket.md.
+// The live inbox of one person, without a screen: see docs/how-to/bell.md and docs/reference/websocket.md.
 
-const AUTH_CODES = new Set([4401, 4419]); // the token is bad, or has expired
-const REPLACED = 4409; // this person has too many connections: coming back at once would only push out another
+const AUTH_CODES = [4401, 4419];
+const REPLACED = 4409; // to come back at once would push out another of this person's
 const SEEN_AT_MOST = 1000;
+const PAGE = 100;
 
-/**
- * Events, each with its `detail`:
- *   notification  a notification, as the REST API gives it
- *   update        {id, read_at} or {up_to, read_at}: read, here or on another device
- *   unread        how many are unread
- *   state         "connecting", "live", "waiting", "unauthorized" or "closed"
- *   reload        null: too much was missed, fetch the list again
- *   error         {code, message}: what the server said of a message
- */
 export class OrderbellClient extends EventTarget {
-  #url = null;
+  #url;
   #getToken = null;
+  #token = null;
+  #refused = null; // the token that the server did not take
   #socket = null;
   #state = "closed";
   #attempt = 0;
-  #refused = null; // the token that the server did not take
-  #token = null;
+  #failures = 0; // in a row, and never a welcome
   #lastId;
+  #since;
+  #key;
   #seen = new Set();
   #unread = 0;
   #countedTo = 0; // notifications up to this id are in #unread
-  #retryTimer = null;
-  #watchTimer = null;
+  #polled;
+  #rooms = new Set();
+  #timers = {};
   #options;
 
-  /** `after`: the last notification that the page has already; null to start with what comes now. */
   constructor({ after = null, ...options } = {}) {
     super();
     this.#lastId = after;
     this.#options = {
       WebSocket: globalThis.WebSocket,
       random: Math.random,
-      firstDelay: 500, // ms; doubles with each attempt, and a random part of it is waited (full jitter)
+      storage: null,
+      firstDelay: 500,
       longestDelay: 30_000,
-      silence: 45_000, // after so long without a word the server is asked for one
-      answer: 10_000, // and this is how long it may take
+      silence: 45_000,
+      answer: 10_000,
+      blocked: 3,
+      poll: 15_000,
+      renewBefore: 60_000,
+      renewAfter: 10_000,
       ...options,
     };
   }
@@ -59,39 +52,85 @@ export class OrderbellClient extends EventTarget {
     return this.#unread;
   }
 
-  /** The id to come back with: give it to a new client as `after`, or null. */
   get lastId() {
     return this.#lastId;
   }
 
-  /** `getToken` returns a JWT, or a promise of one. It is asked at every attempt. */
-  connect(url = "/ws", getToken) {
+  connect(url = "/ws", getToken = () => "") {
     this.close();
     this.#url = new URL(url, globalThis.location?.href);
-    this.#url.protocol = this.#url.protocol.replace(/^http/, "ws");
+    this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#getToken = getToken;
-    this.#attempt = 0;
+    this.#attempt = this.#failures = 0;
     globalThis.addEventListener?.("online", this.#hurry);
     this.#open();
   }
 
   close() {
     globalThis.removeEventListener?.("online", this.#hurry);
-    this.#getToken = null;
+    this.#getToken = this.#token = this.#refused = null;
     this.#drop(1000);
+    clearTimeout(this.#timers.poll);
     this.#become("closed");
   }
 
+  /** The JSON of the REST API's answer, or null. Rejects with an Error that has its `status`. */
+  async request(method, path, body, keepalive = false) {
+    const url = new URL(path, this.#url);
+    url.protocol = url.protocol.replace("ws", "http");
+    for (let again = true; ; again = false) {
+      this.#token ??= await this.#getToken();
+      const answer = await fetch(url, {
+        method,
+        keepalive,
+        headers: { Authorization: `Bearer ${this.#token}`, ...(body && { "Content-Type": "application/json" }) },
+        body: body && JSON.stringify(body),
+      });
+      if (answer.ok) return answer.status === 204 ? null : answer.json();
+      if (answer.status !== 401 || !again) throw Object.assign(new Error(path), { status: answer.status });
+      this.#token = null;
+    }
+  }
+
+  /** read, unread, seen, archive, unarchive or delete: over REST where the socket is away. */
+  async mark(mark, ids) {
+    for (let at = 0; at < ids.length; at += PAGE) {
+      const some = ids.slice(at, at + PAGE);
+      if (this.#send(mark.endsWith("e") ? mark : `mark_as_${mark}`, { ids: some })) continue;
+      await this.request("POST", "api/notifications/bulk", { ids: some, action: mark });
+      this.#poll();
+    }
+  }
+
+  async markAll(mark) {
+    if (this.#send(`mark_all_as_${mark}`)) return;
+    await this.request("POST", `api/notifications/mark-all-${mark}`);
+    this.#poll();
+  }
+
   markAsRead(id) {
-    return this.#send({ type: "mark_as_read", id });
+    return this.mark("read", [id]);
   }
 
   markAllAsRead() {
-    return this.#send({ type: "mark_all_as_read" });
+    return this.markAll("read");
   }
 
   requestUnreadCount() {
-    return this.#send({ type: "get_unread_count" });
+    return this.#send("get_unread_count");
+  }
+
+  subscribe(room) {
+    this.#rooms.add(room);
+    if (this.#state === "live") this.#send("subscribe", { room });
+  }
+
+  unsubscribe(room) {
+    if (this.#rooms.delete(room)) this.#send("unsubscribe", { room });
+  }
+
+  sendLocation(room, where) {
+    return this.#send("location", { ...where, room });
   }
 
   async #open() {
@@ -104,77 +143,123 @@ export class OrderbellClient extends EventTarget {
       if (getToken === this.#getToken) this.#retry("waiting");
       return;
     }
-    if (getToken !== this.#getToken || getToken === null) return; // closed meanwhile
-    if (!token || token === this.#refused) {
+    if (getToken !== this.#getToken) return;
+    if (token == null || token === this.#refused) {
       this.#retry("unauthorized");
       return;
     }
-    this.#token = token;
+    this.#use(token);
     this.#become("connecting");
-    const socket = new this.#options.WebSocket(this.#url);
-    this.#socket = socket;
-    socket.onopen = () => this.#send({ type: "hello", token, after: this.#lastId });
-    socket.onmessage = (event) => {
-      if (socket === this.#socket) this.#receive(event.data);
-    };
-    socket.onclose = (event) => {
-      if (socket === this.#socket) this.#lost(event.code);
-    };
-    this.#watch();
-  }
-
-  #receive(data) {
-    this.#watch();
-    let frame;
+    let socket;
     try {
-      frame = JSON.parse(data);
+      this.#socket = socket = new this.#options.WebSocket(this.#url);
     } catch {
+      this.#lost();
       return;
     }
-    switch (frame.type) {
-      case "welcome":
-        this.#attempt = 0;
-        this.#refused = null;
-        if (this.#lastId === null) this.#lastId = frame.last_id;
-        this.#count(frame.unread_count, frame.last_id);
-        this.#become("live");
-        break;
-      case "new_notification":
-        this.#take(frame);
-        break;
-      case "notification_update": {
-        const { type, ...detail } = frame;
-        this.#emit("update", detail);
-        break;
+    socket.onopen = () => this.#send("hello", { token: token || undefined, after: this.#lastId, since: this.#since });
+    socket.onmessage = ({ data }) => {
+      if (socket === this.#socket) this.#receive(JSON.parse(data));
+    };
+    socket.onerror = socket.onclose = ({ code }) => {
+      if (socket === this.#socket) this.#lost(code);
+    };
+    this.#start("watch", this.#options.answer, () => this.#lost());
+  }
+
+  #use(token) {
+    this.#token = token;
+    const { storage, renewBefore, renewAfter } = this.#options;
+    try {
+      const { sub, exp } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+      if (exp) {
+        const left = exp * 1000 - Date.now() - renewBefore;
+        this.#start("renew", Math.max(left, renewAfter), () => this.#renew());
       }
-      case "notification_withdrawn":
-        // An offer that holds no longer: out of the list, and out of the count.
-        this.#emit("withdrawn", { id: frame.id });
-        if (frame.unread && this.#unread > 0) this.requestUnreadCount();
-        break;
-      case "unread_count":
-        // A notification overtook the count: it is not in it, so the count is asked for again.
-        if (frame.last_id < this.#lastId) this.requestUnreadCount();
-        else this.#count(frame.unread_count, frame.last_id);
-        break;
-      case "reload":
-        // What was seen before may have nothing to do with this inbox: a database can be restored.
-        this.#lastId = this.#countedTo;
-        this.#emit("reload", null);
-        break;
-      case "error":
-        this.#emit("error", { code: frame.code, message: frame.message });
-        break;
+      this.#key = `orderbell ${this.#url} ${sub}`;
+      const kept = JSON.parse(storage?.getItem(this.#key) ?? null);
+      if (this.#lastId === null && kept) [this.#lastId, this.#since] = kept;
+    } catch {
+      // not a JWT
     }
   }
 
-  #take({ id, notification }) {
+  async #renew() {
+    const getToken = this.#getToken;
+    const token = await Promise.resolve(getToken()).catch(() => null);
+    if (!token || token === this.#token || getToken !== this.#getToken) return; // 4419 will follow
+    this.#use(token);
+    this.#send("renew", { token });
+  }
+
+  #receive({ type, ...detail }) {
+    this.#watch();
+    const { id, room, last_id: lastId, unread_count: unread } = detail;
+    switch (type) {
+      case "welcome":
+        this.#attempt = 0;
+        this.#failures = -Infinity;
+        this.#refused = null;
+        clearTimeout(this.#timers.poll);
+        this.#since = detail.since;
+        this.#upTo(this.#lastId ?? lastId);
+        this.#count(unread, lastId);
+        this.#become("live");
+        for (const one of this.#rooms) this.#send("subscribe", { room: one });
+        break;
+      case "new_notification":
+        this.#take(detail.notification);
+        break;
+      case "notification_update":
+        this.#emit("update", detail);
+        break;
+      case "notification_withdrawn":
+        this.#emit("withdrawn", { id });
+        if (detail.unread && this.#unread > 0) this.requestUnreadCount();
+        break;
+      case "unread_count":
+        // A notification overtook the count, and is not in it.
+        if (lastId < this.#lastId) this.requestUnreadCount();
+        else this.#count(unread, lastId);
+        break;
+      case "subscribed":
+        for (const kind of ["status", "location"]) if (detail[kind]) this.#emit(kind, { room, ...detail[kind] });
+        break;
+      case "unsubscribed":
+        if (this.#rooms.delete(room)) this.#emit("left", detail);
+        break;
+      case "order_status_update":
+        this.#emit("status", detail);
+        break;
+      case "location_update":
+        this.#emit("location", detail);
+        break;
+      case "reload":
+        // A database can be restored: what was seen before may be of another time.
+        this.#upTo(this.#countedTo);
+        this.#emit("reload", null);
+        break;
+      case "announcement":
+      case "error":
+        this.#emit(type, detail);
+    }
+  }
+
+  #take(notification) {
+    const { id } = notification;
     if (this.#seen.has(id)) return;
     this.#seen.add(id);
     if (this.#seen.size > SEEN_AT_MOST) this.#seen.delete(this.#seen.values().next().value);
-    this.#lastId = Math.max(this.#lastId ?? 0, id);
+    this.#upTo(Math.max(this.#lastId, id));
     this.#emit("notification", notification);
-    if (id > this.#countedTo && notification.read_at === null) this.#count(this.#unread + 1, id);
+    if (id > this.#countedTo && !notification.read_at) this.#count(this.#unread + 1, id);
+  }
+
+  #upTo(lastId) {
+    this.#lastId = lastId;
+    try {
+      this.#options.storage?.setItem(this.#key, JSON.stringify([lastId, this.#since]));
+    } catch {}
   }
 
   #count(unread, upTo) {
@@ -186,15 +271,15 @@ export class OrderbellClient extends EventTarget {
 
   #lost(code) {
     this.#drop();
-    if (AUTH_CODES.has(code)) {
-      // Not again with this token: only getToken knows when there is another.
+    if (AUTH_CODES.includes(code)) {
+      // Only getToken knows when there is another token.
       const first = this.#refused !== this.#token;
       this.#refused = this.#token;
       if (first) {
         this.#open();
         return;
       }
-    }
+    } else if (++this.#failures === this.#options.blocked) this.#poll();
     if (code === REPLACED) this.#attempt = Infinity;
     this.#retry("waiting");
   }
@@ -203,45 +288,75 @@ export class OrderbellClient extends EventTarget {
     this.#become(state);
     const { firstDelay, longestDelay, random } = this.#options;
     const most = Math.min(longestDelay, firstDelay * 2 ** this.#attempt);
-    // Full jitter spreads those who were cut off together; the replaced one waits the whole time.
+    // Full jitter spreads those who were cut off together.
     const delay = this.#attempt === Infinity ? longestDelay : most * random();
     this.#attempt = this.#attempt === Infinity ? 0 : this.#attempt + 1;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#open(), delay);
+    this.#start("retry", delay, () => this.#open());
   }
 
   #hurry = () => {
-    if (this.#state !== "waiting") return;
-    clearTimeout(this.#retryTimer);
-    this.#open();
+    if (this.#state === "waiting") this.#start("retry", 0, () => this.#open());
   };
 
-  /** A browser does not notice that a connection leads nowhere: ask, and give up on silence. */
-  #watch() {
-    clearTimeout(this.#watchTimer);
-    const { silence, answer } = this.#options;
-    this.#watchTimer = setTimeout(() => {
-      this.#send({ type: "ping" });
-      this.#watchTimer = setTimeout(() => this.#lost(1006), answer);
-    }, silence);
+  /** While WebSockets do not get through; they are tried all the while. */
+  async #poll() {
+    const getToken = this.#getToken;
+    const blocked = () => getToken === this.#getToken && this.#failures >= this.#options.blocked;
+    try {
+      const count = await this.request("GET", "api/notifications/count");
+      const { total, unread } = this.#polled ?? {};
+      if (count.total !== total || count.unread !== unread) {
+        const { items } = await this.request("GET", `api/notifications?limit=${PAGE}`);
+        const newest = items[0]?.id ?? 0;
+        const before = this.#lastId ?? newest;
+        this.#countedTo = newest;
+        for (const item of items.reverse()) {
+          if (item.id > before) this.#take(item);
+          else this.#emit("update", item);
+        }
+        // What is gone is in no list; and there may be more than a page.
+        if (count.total < total || items[0]?.id > before) this.#emit("reload", null);
+        this.#polled = count;
+        this.#upTo(Math.max(before, newest));
+        this.#count(count.unread, newest);
+      }
+      if (blocked()) this.#become("polling", true);
+    } catch {
+      if (blocked()) this.#become("waiting", true);
+    }
+    const { poll, random } = this.#options;
+    if (blocked()) this.#start("poll", poll * (0.75 + random() / 2), () => this.#poll());
   }
 
-  #send(message) {
+  /** A browser does not notice that a connection leads nowhere. */
+  #watch() {
+    const { silence, answer } = this.#options;
+    this.#start("watch", silence, () => {
+      this.#send("ping");
+      this.#start("watch", answer, () => this.#lost());
+    });
+  }
+
+  #start(timer, delay, work) {
+    clearTimeout(this.#timers[timer]);
+    this.#timers[timer] = setTimeout(work, Math.min(delay, 2 ** 31 - 1));
+  }
+
+  #send(type, fields) {
     if (this.#socket?.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify(message));
+    this.#socket.send(JSON.stringify({ type, ...fields }));
     return true;
   }
 
   #drop(code) {
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#watchTimer);
+    for (const timer of ["retry", "watch", "renew"]) clearTimeout(this.#timers[timer]);
     const socket = this.#socket;
     this.#socket = null;
-    if (socket) socket.close(code);
+    socket?.close(code);
   }
 
-  #become(state) {
-    if (state === this.#state) return;
+  #become(state, polled) {
+    if (state === this.#state || (this.#state === "polling" && !polled && /ing$/.test(state))) return;
     this.#state = state;
     this.#emit("state", state);
   }
@@ -249,47 +364,4 @@ export class OrderbellClient extends EventTarget {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * Web Push for this browser: registers the service worker, subscribes, and tells the server. Ask from a click the
- * first time, since the browser asks the person; then at every page load, which also brings back a subscription that
- * the browser has renewed. Returns the subscription, or null where the person or the browser says no.
- *
- *   await enablePush({ api: "https://orders.example", worker: "/orderbell-sw.js", getToken });
- */
-export async function enablePush({ api, worker = "/web/orderbell-sw.js", scope, getToken }) {
-  if (!("serviceWorker" in navigator) || !("PushManager" in globalThis)) return null;
-  const answer = await fetch(new URL("/api/push-subscriptions/vapid-public-key", api));
-  if (!answer.ok) return null;
-  const { public_key: key } = await answer.json();
-  if ((await Notification.requestPermission()) !== "granted") return null;
-  const registration = await navigator.serviceWorker.register(worker, scope ? { scope } : {});
-  const options = { userVisibleOnly: true, applicationServerKey: key };
-  let subscription = await registration.pushManager.getSubscription();
-  if (subscription && !sameKey(subscription.options.applicationServerKey, key)) {
-    await subscription.unsubscribe(); // the server has a new key: pushes to the old subscription would be refused
-    subscription = null;
-  }
-  subscription ??= await registration.pushManager.subscribe(options);
-  await sendSubscription(api, getToken, subscription);
-  navigator.serviceWorker.addEventListener("message", (event) => {
-    if (event.data?.type === "orderbell:subscription") sendSubscription(api, getToken, event.data.subscription);
-  });
-  return subscription;
-}
-
-async function sendSubscription(api, getToken, subscription) {
-  const response = await fetch(new URL("/api/push-subscriptions", api), {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Authorization: `Bearer ${await getToken()}` },
-    body: JSON.stringify(subscription),
-  });
-  if (!response.ok) throw new Error(`the subscription was not taken: ${response.status}`);
-}
-
-function sameKey(bytes, key) {
-  if (!bytes) return false;
-  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") === key.replace(/=+$/, "");
 }

@@ -1,8 +1,7 @@
-// The demo's page. What happened comes from the demo as server-sent events; each inbox comes from Orderbell's own hub.
+// The demo's page. What happened comes from the demo as server-sent events; each inbox is an <order-bell> of Orderbell's.
 import { Counter } from "./counter.js";
 import { Device } from "./device.js";
 import { byId, el, icon } from "./dom.js";
-import { Inbox } from "./inbox.js";
 import { Strip } from "./strip.js";
 
 const LEGEND = { webpush: "Web Push", websocket: "live in the app", email: "e-mail", sms: "SMS" };
@@ -10,7 +9,6 @@ const LEGEND = { webpush: "Web Push", websocket: "live in the app", email: "e-ma
 const strip = new Strip();
 const counter = new Counter((text) => foot(text));
 let devices = new Map();
-let inboxes = [];
 let people = new Map();
 
 function foot(trouble) {
@@ -27,22 +25,12 @@ function openMail(arrival, person) {
 }
 
 function open(stage) {
-  for (const inbox of inboxes) inbox.close();
   people = new Map(stage.people.map((person) => [person.user_id, person]));
   const [customer, vendor, driver, ...colleagues] = stage.people;
   devices = new Map();
-  inboxes = [];
   for (const person of [customer, vendor, driver]) {
-    const inbox = new Inbox(stage.hub, person.token);
-    const device = new Device(person, {
-      openMail,
-      markAsRead: (id) => inbox.markAsRead(id),
-      markAllAsRead: () => inbox.markAllAsRead(),
-      colleagues: person === driver ? colleagues : [],
-    });
-    inbox.start(device).catch((error) => foot(error.message));
+    const device = new Device(person, { hub: stage.hub, openMail, colleagues: person === driver ? colleagues : [] });
     devices.set(person.user_id, device);
-    inboxes.push(inbox);
   }
   byId("devices").replaceChildren(...[...devices.values()].map((device) => device.element));
   counter.open(stage.lifecycle, customer.user_id);

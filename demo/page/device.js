@@ -9,30 +9,16 @@ const ROLE = {
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-const REMEMBERED = 200;
-
 const upTo99 = (count) => (count > 99 ? "99+" : count);
-
-function forgetOldest(map) {
-  for (const key of map.keys()) {
-    if (map.size <= REMEMBERED) return;
-    map.delete(key);
-  }
-}
 
 export class Device {
   #lists = {};
-  #entries = new Map();
-  #latency = new Map();
   #colleagues = new Map();
 
-  constructor(person, { openMail, markAsRead, markAllAsRead, colleagues = [] }) {
+  constructor(person, { hub, openMail, colleagues = [] }) {
     this.person = person;
     this.openMail = openMail;
-    this.markAsRead = markAsRead;
-    this.unread = el("span", { class: "count badge", role: "status", "aria-label": "unread" });
     this.online = el("span", { class: "online" }, "connecting");
-    this.allRead = el("button", { class: "mark", disabled: true, onclick: markAllAsRead }, "Mark all as read");
     this.clock = el("span");
     this.element = el("article", { class: `device ${person.role}`, "aria-label": person.name },
       el("header", { class: "who" },
@@ -42,7 +28,7 @@ export class Device {
       el("div", { class: "screen" },
         el("div", { class: "status" }, this.clock, this.online),
         this.#app("webpush", "Push", "lock", "No pushes yet"),
-        this.#app("websocket", "In the app", "inbox", "The inbox is live: it fills by itself", this.allRead, this.unread),
+        this.#inbox(hub),
         el("div", { class: "pair" },
           this.#app("email", "Mail", "mails", "No mail yet"),
           this.#app("sms", "Texts", "texts", "No texts yet"))));
@@ -53,44 +39,11 @@ export class Device {
     this.clock.textContent = CLOCK.format(new Date());
   }
 
-  connected(yes) {
-    this.online.classList.toggle("yes", yes);
-    this.online.textContent = yes ? "live" : "connecting";
-  }
-
   /** What a sink received for this person. */
   arrived(arrival) {
     if (arrival.channel === "webpush") this.#pushed(arrival);
     else if (arrival.channel === "email") prepend(this.#lists.email, this.#letter(arrival));
     else if (arrival.channel === "sms") prepend(this.#lists.sms, this.#bubble(arrival));
-    else this.#measured(arrival.notification_id, arrival.ms);
-  }
-
-  /** Notifications of the inbox, oldest first; some may be there already. */
-  notified(notifications) {
-    for (const notification of notifications) {
-      if (this.#entries.has(notification.id)) continue;
-      const entry = this.#entry(notification);
-      this.#entries.set(notification.id, entry);
-      prepend(this.#lists.websocket, el("li", { class: "new" }, entry));
-    }
-    forgetOldest(this.#entries);
-  }
-
-  /** Read here or on another device: one, or every one up to an id. */
-  wasRead({ id, up_to }) {
-    for (const [known, entry] of this.#entries) if (known === id || known <= up_to) entry.classList.add("read");
-  }
-
-  /** An offer that holds no longer: gone from the inbox. */
-  wasWithdrawn({ id }) {
-    this.#entries.get(id)?.closest("li").remove();
-    this.#entries.delete(id);
-  }
-
-  counted(unread) {
-    this.unread.textContent = unread ? upTo99(unread) : "";
-    this.allRead.disabled = !unread;
   }
 
   /** A colleague, who is not on stage, got a push. */
@@ -106,10 +59,24 @@ export class Device {
     face.classList.add("rings");
   }
 
-  #app(channel, name, kind, nothing, ...more) {
+  /** What an application puts into its own page: one element. */
+  #inbox(hub) {
+    const bell = el("order-bell", { page: true, src: hub, locale: "en" });
+    bell.words = { title: "In the app", nothing: "The inbox is live: it fills by itself" };
+    bell.getToken = () => this.person.token;
+    bell.addEventListener("state", ({ detail }) => {
+      this.online.classList.toggle("yes", detail === "live");
+      this.online.textContent = detail === "live" ? "live" : "connecting";
+    });
+    // The shop is not there: there is no page to go to.
+    bell.addEventListener("open", (event) => event.preventDefault());
+    return bell;
+  }
+
+  #app(channel, name, kind, nothing) {
     const list = el("ul", { tabindex: "0", "aria-label": name }, el("li", { class: "nothing" }, nothing));
     this.#lists[channel] = list;
-    return el("section", { class: `app ${kind} ${channel}` }, el("h3", {}, icon(channel), name, ...more), list);
+    return el("section", { class: `app ${kind} ${channel}` }, el("h3", {}, icon(channel), name), list);
   }
 
   #others(colleagues) {
@@ -145,19 +112,5 @@ export class Device {
 
   #bubble({ body, ms }) {
     return el("li", { class: "bubble new" }, body, el("span", { class: "ms" }, after(ms)));
-  }
-
-  #entry(notification) {
-    const read = () => this.markAsRead(notification.id);
-    const ms = el("span", { class: "ms" }, after(this.#latency.get(notification.id)));
-    return el("button", { class: notification.read_at ? "entry read" : "entry", title: "Mark as read", onclick: read },
-      el("b", {}, notification.title), ms, el("p", {}, notification.body));
-  }
-
-  #measured(id, ms) {
-    this.#latency.set(id, ms);
-    forgetOldest(this.#latency);
-    const entry = this.#entries.get(id);
-    if (entry) entry.querySelector(".ms").textContent = after(ms);
   }
 }

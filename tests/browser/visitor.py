@@ -1,0 +1,92 @@
+"""Somebody at the shop's site, and the orders of theirs that the shop's code writes."""
+
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, WebSocket, expect
+
+from demo.shop import Order, Shop
+from tests.browser.site import Site
+
+PATIENCE_MS = 8000
+VIOLATIONS = "addEventListener('securitypolicyviolation', (event) => console.error('CSP: ' + event.violatedDirective))"
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Visitor:
+    """``tab`` opens pages; whatever goes wrong in one is in ``troubles``."""
+
+    def __init__(self, context: BrowserContext, site: Site, shop: Shop, customer: int) -> None:
+        self.customer = customer
+        self.troubles: list[str] = []
+        self.frames: list[str] = []
+        """What pages sent to the hub, and what they got, oldest first."""
+        self._context = context
+        self._site = site
+        self._shop = shop
+
+    async def tab(self, **attributes: str) -> "Tab":
+        """A new tab with the bell, which is live, or where no WebSocket may be opened, will not be."""
+        page = await self._context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("websocket", self._connected)
+        await page.add_init_script(VIOLATIONS)
+        tab = Tab(page)
+        await page.goto(f"{self._site.url}/as/{self.customer}?{urlencode(attributes)}")
+        if "nows" not in attributes:
+            await tab.is_live()
+        return tab
+
+    async def order(self) -> Order:
+        """They order something: INSERT."""
+        return (await self._shop.place_order(self.customer, 1, Decimal("24.50"))).order
+
+    async def advance(self, order: Order, *statuses: str) -> Order:
+        """The shop goes on with it: UPDATE."""
+        for status in statuses:
+            order = (await self._shop.advance(order, status, 1 if status == "picked_up" else None)).order
+        return order
+
+    async def leave(self) -> None:
+        for page in self._context.pages:
+            await page.close()
+
+    def expect_trouble(self, words: str) -> None:
+        """It was meant to be."""
+        assert any(words in trouble for trouble in self.troubles), self.troubles
+        self.troubles = [trouble for trouble in self.troubles if words not in trouble]
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.troubles.append(message.text)
+
+    def _connected(self, socket: WebSocket) -> None:
+        socket.on("framesent", lambda frame: self.frames.append(str(frame)))
+        socket.on("framereceived", lambda frame: self.frames.append(str(frame)))
+
+
+class Tab:
+    """A page with one bell."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.host = page.locator("order-bell")
+        self.button = page.locator("order-bell .bell")
+        self.badge = page.locator("order-bell .badge")
+        self.panel = page.locator("order-bell .panel")
+        self.items = page.locator("order-bell .inbox li")
+        self.titles = self.items.locator("b")
+        self.toasts = page.locator("order-bell .toast")
+        self.live = page.locator("order-bell .root.live")
+
+    async def is_live(self) -> None:
+        await expect(self.live).to_have_count(1, timeout=2 * PATIENCE_MS)
+
+    async def open(self) -> None:
+        await self.button.click()
+        await expect(self.panel).to_be_visible()
+
+    def item(self, title: str) -> Locator:
+        return self.items.filter(has_text=title)
