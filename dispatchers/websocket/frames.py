@@ -1,9 +1,11 @@
 """What the server says, as bytes: each frame is made once, unmasked, and written as it is to everybody."""
 
 import json
+import struct
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from websockets.frames import Frame, Opcode
@@ -14,6 +16,9 @@ from dispatchers.websocket.values import Announcement, Location, Notification, S
 
 LEAST_DEFLATED_BYTES = 128
 """Shorter frames gain nothing."""
+TEXT = 0x80 | Opcode.TEXT
+_SHORT, _MIDDLE, _LONG = struct.Struct("!BB"), struct.Struct("!BBH"), struct.Struct("!BBQ")
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 RSV1 = 0x40
 """Of the first byte: this message is compressed (RFC 7692, 7.2.1)."""
 EMPTY_BLOCK = b"\x00\x00\xff\xff"
@@ -39,11 +44,36 @@ class Outgoing:
         return self._deflated
 
 
+class Together(Outgoing):
+    """Several frames, none of them a notification's, that go out in one write."""
+
+    __slots__ = ("frames",)
+
+    def __init__(self, frames: Sequence[Outgoing]) -> None:
+        super().__init__(0, b"".join(frame.data for frame in frames))
+        self.frames = frames
+
+    @property
+    def deflated(self) -> bytes:
+        if self._deflated is None:
+            self._deflated = b"".join(frame.deflated for frame in self.frames)
+        return self._deflated
+
+
 def text_frame(message: dict[str, Any]) -> bytes:
     """One unmasked text frame (RFC 6455, 5.2) with ``message`` as JSON."""
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return _framed(_json(message))
+
+
+def _framed(text: str) -> bytes:
     # A lone surrogate, which UTF-8 cannot hold, becomes a question mark: a bad frame would end connections.
-    return Frame(Opcode.TEXT, text.encode("utf-8", "replace")).serialize(mask=False)
+    data = text.encode("utf-8", "replace")
+    length = len(data)
+    if length < 126:
+        return _SHORT.pack(TEXT, length) + data
+    if length < 65_536:
+        return _MIDDLE.pack(TEXT, 126, length) + data
+    return _LONG.pack(TEXT, 127, length) + data
 
 
 def payload(frame: bytes) -> bytes:
@@ -59,28 +89,35 @@ def payload(frame: bytes) -> bytes:
     return frame[start:]
 
 
-def of_delivery(delivery: Delivery) -> Notification:
-    """What is delivered to the hub is new, so it is unread."""
-    return Notification(
-        id=delivery.notification_id,
-        event=delivery.event,
-        subject=delivery.subject,
-        audience=delivery.audience,
-        category=delivery.category.value,
-        priority=delivery.priority.value,
-        title=delivery.title,
-        body=delivery.body,
-        url=delivery.url,
-        action=delivery.action,
-        created_at=delivery.created_at,
-        read_at=None,
-        expires_at=delivery.expires_at,
+def new_notification(made: Notification | Delivery) -> Outgoing:
+    """The JSON that the REST API gives of it, written out: that halves what a frame costs.
+
+    What is delivered to the hub is new, so it is unread.
+    """
+    if isinstance(made, Delivery):
+        number = made.notification_id
+        standing = '"read_at":null,"seen_at":null,"archived_at":null'
+    else:
+        number = made.id
+        standing = f'"read_at":{_at(made.read_at)},"seen_at":{_at(made.seen_at)},"archived_at":{_at(made.archived_at)}'
+    return Outgoing(
+        number,
+        _framed(
+            f'{{"type":"new_notification","id":{number},"notification":{{"id":{number},"event":{quoted(made.event)},'
+            f'"subject":{quoted(made.subject)},"audience":{quoted(made.audience)},"category":{quoted(made.category)},'
+            f'"priority":{quoted(made.priority)},"title":{quoted(made.title)},"body":{quoted(made.body)},'
+            f'"url":{_text(made.url)},"action":{_text(made.action)},"created_at":"{moment(made.created_at)}",'
+            f'{standing},"expires_at":{_at(made.expires_at)}}}}}'
+        ),
     )
 
 
-def new_notification(notification: Notification) -> Outgoing:
-    frame = {"type": "new_notification", "id": notification.id, "notification": notification.as_json()}
-    return Outgoing(notification.id, text_frame(frame))
+def _text(value: str | None) -> str:
+    return "null" if value is None else quoted(value)
+
+
+def _at(value: datetime | None) -> str:
+    return "null" if value is None else f'"{moment(value)}"'
 
 
 def welcome(user_id: str, last_id: int, unread_count: int, replayed: int, since: str) -> Outgoing:
@@ -193,7 +230,6 @@ __all__ = [
     "missing",
     "moment",
     "new_notification",
-    "of_delivery",
     "order_status_update",
     "payload",
     "renewed",

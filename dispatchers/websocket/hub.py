@@ -91,7 +91,9 @@ class Hub:
         self.reading = Reading(inbox, self.publish)
         self.now = time.monotonic
         self.written = 0
-        """Frames since the metric was brought up to date."""
+        """Writes since the metric was brought up to date."""
+        self.written_besides = 0
+        """Frames that went out with another in one write."""
         self.people = People()
         self.outbox = Outbox(self)
         self.live_rooms = LiveRooms(self)
@@ -154,11 +156,10 @@ class Hub:
         items: list[tuple[str, Outgoing]] = []
         size = 0
         for delivery in sorted(batch, key=lambda delivery: delivery.notification_id):
-            notification = frames.of_delivery(delivery)
             if self._outward is None:
-                self.outbox.put(delivery.address, notification)
+                self.outbox.put(delivery.address, delivery)
                 continue
-            frame = frames.new_notification(notification)
+            frame = frames.new_notification(delivery)
             self.outbox.put(delivery.address, frame)
             items.append((delivery.address, frame))
             size += len(frame.data)
@@ -302,8 +303,8 @@ class Hub:
 
     def count(self) -> None:
         """Bring the metric up to date."""
-        metrics.FRAMES.inc(self.written)
-        self.written = 0
+        metrics.FRAMES.inc(self.written + self.written_besides)
+        self.written = self.written_besides = 0
 
     # Inside.
 

@@ -5,8 +5,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dispatchers.base import Delivery
 from dispatchers.websocket import frames
-from dispatchers.websocket.frames import Notification, Outgoing
+from dispatchers.websocket.frames import Outgoing, Together
 
 if TYPE_CHECKING:
     from dispatchers.websocket.connection import Connection
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SLICE = 500
 """Writes between two turns of the loop: about 3 ms."""
+MOST_TOGETHER = 16
+"""Frames in one write."""
 MOST_RECENT = 100_000
 """Ids that are remembered as sent, where other daemons send too: some 10 MB."""
 
@@ -26,7 +29,7 @@ class Outbox:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
-        self._waiting: deque[tuple[To, Outgoing | Notification]] = deque()
+        self._waiting: deque[tuple[To, Outgoing | Delivery]] = deque()
         self._rest: tuple[Outgoing, Iterator[Connection]] | None = None
         """Of a frame to many: who has not got it."""
         self._handle: asyncio.Handle | None = None
@@ -38,7 +41,7 @@ class Outbox:
         """Set while nothing is waiting."""
         self.idle.set()
 
-    def put(self, to: To, frame: Outgoing | Notification) -> None:
+    def put(self, to: To, frame: Outgoing | Delivery) -> None:
         """After all that was put before. Call :meth:`pump` then."""
         self._waiting.append((to, frame))
 
@@ -77,24 +80,17 @@ class Outbox:
             if self._waiting:
                 self.idle.clear()
             return
-        hub, people = self._hub, self._hub.people
+        hub = self._hub
         end = hub.written + SLICE
         while hub.written < end and (self._rest or self._waiting):
             if self._rest is not None:
                 self._continue(end)
                 continue
             to, frame = self._waiting.popleft()
-            if not isinstance(to, str):
-                assert isinstance(frame, Outgoing)  # noqa: S101 - a notification is one person's
-                self._rest = frame, people.everybody() if to is None else _of_many(self._hub, to)
-                continue
-            connections = people.of(to)
-            if not connections or not self._is_new(frame.id):
-                continue
-            if isinstance(frame, Notification):
-                frame = frames.new_notification(frame)
-            for connection in connections:
-                connection.deliver(frame)
+            if isinstance(to, str):
+                self._write(to, frame)
+            elif isinstance(frame, Outgoing):  # what is delivered is one person's
+                self._begin(to, frame)
         if self._waiting or self._rest:
             self.idle.clear()
             self._handle = asyncio.get_running_loop().call_soon(self._pump)
@@ -102,11 +98,39 @@ class Outbox:
             self.idle.set()
             hub.count()
 
+    def _write(self, user_id: str, frame: Outgoing | Delivery) -> None:
+        connections = self._hub.people.of(user_id)
+        if not connections:
+            return
+        if not self._is_new(frame.notification_id if isinstance(frame, Delivery) else frame.id):
+            return
+        if isinstance(frame, Delivery):
+            frame = frames.new_notification(frame)
+        for connection in connections:
+            connection.deliver(frame)
+
+    def _begin(self, to: tuple[str, ...] | None, frame: Outgoing) -> None:
+        if to is None:
+            self._rest = self._with_what_follows(frame), self._hub.people.everybody()
+        else:
+            self._rest = frame, _of_many(self._hub, to)
+
+    def _with_what_follows(self, first: Outgoing) -> Outgoing:
+        """What else waits for everybody goes out with it: a write costs far more than what is in it."""
+        frames = [first]
+        while len(frames) < MOST_TOGETHER and self._waiting and self._waiting[0][0] is None:
+            _, frame = self._waiting.popleft()
+            assert isinstance(frame, Outgoing)  # noqa: S101 - a notification is one person's
+            frames.append(frame)
+        return first if len(frames) == 1 else Together(frames)
+
     def _continue(self, end: int) -> None:
         assert self._rest is not None  # noqa: S101 - the caller has looked
         frame, connections = self._rest
+        more = len(frame.frames) - 1 if isinstance(frame, Together) else 0
         for connection in connections:
             connection.deliver(frame)
+            self._hub.written_besides += more
             if self._hub.written >= end:
                 return
         self._rest = None

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from prometheus_client import REGISTRY
+
 from dispatchers.websocket import Announcement
 from dispatchers.websocket.broker import Envelope
 
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     from tests.integration.hub.conftest import Board, Build, House
 
 Make = Callable[..., Announcement]
+
+
+def frames_total() -> float:
+    return REGISTRY.get_sample_value("orderbell_hub_frames_total") or 0.0
 
 
 async def test_an_announcement_is_shown_to_everybody_who_is_welcome(house: "House", announcement: Make) -> None:
@@ -130,3 +136,17 @@ async def test_who_is_told_of_presence_and_fails_does_no_harm(house: "House") ->
 
     house.hub.on_presence = fail
     assert await (await house.come("ann")).is_quiet()
+
+
+async def test_announcements_that_wait_together_are_counted_one_by_one(house: "House", announcement: Make) -> None:
+    clients = [await house.come("ann"), await house.come("bob")]
+    house.hub.count()
+    before = frames_total()
+    house.hub.outbox.hold()
+    for number in range(5):
+        house.hub.announce(announcement(number + 1), None)
+    house.hub.outbox.go_on()
+    for client in clients:
+        shown = await client.frames(5)
+        assert [frame["announcement"]["id"] for frame in shown] == [1, 2, 3, 4, 5]
+    assert frames_total() - before == 10

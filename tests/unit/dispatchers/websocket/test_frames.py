@@ -9,8 +9,11 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
+from config.names import Priority
+from daemon.api.inbox.shapes import NotificationOut
 from dispatchers.websocket import frames
 from dispatchers.websocket.frames import Notification
+from tests.deliveries import delivery
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
 
@@ -43,6 +46,40 @@ def test_a_notification_of_any_size_is_one_frame(size: int) -> None:
     made = frames.new_notification(notification(body="x" * size))
     assert made.id == 4711
     assert payload(made.data)["notification"]["body"] == "x" * size
+
+
+TEXTS = st.one_of(st.text(), st.sampled_from(['"', "\\", "\x00\x1f", "\u2028", "😀", "a\tb"]))
+
+
+@given(TEXTS, TEXTS, st.one_of(st.none(), TEXTS), st.booleans())
+def test_a_notification_is_the_json_that_the_rest_api_gives(title: str, body: str, url: str | None, read: bool) -> None:  # noqa: FBT001
+    made = notification(title=title, body=body, url=url, read_at=NOON if read else None, expires_at=NOON)
+    shown = json.loads(NotificationOut.model_validate(made).model_dump_json())
+    frame = payload(frames.new_notification(made).data)
+    assert frame == {"type": "new_notification", "id": 4711, "notification": shown}
+    assert list(frame["notification"]) == list(shown), "in the same order"
+
+
+def test_what_is_delivered_is_the_notification_that_it_is_of_and_unread() -> None:
+    given = delivery(notification_id=4711, title='"Hi"', url="https://shop.example", priority=Priority.URGENT)
+    frame = payload(frames.new_notification(given).data)
+    alike = notification(
+        **{name: getattr(given, name) for name in ("event", "subject", "audience", "title", "body", "url", "action")},
+        category="order",
+        priority="urgent",
+        created_at=given.created_at,
+        expires_at=given.expires_at,
+    )
+    assert frame == payload(frames.new_notification(alike).data)
+    assert frame["notification"]["read_at"] is None
+
+
+def test_frames_that_go_out_together_are_those_frames_one_after_the_other() -> None:
+    each = [frames.text_frame({"n": number, "text": "x" * 200}) for number in range(3)]
+    together = frames.Together([frames.Outgoing(0, data) for data in each])
+    assert together.id == 0
+    assert together.data == b"".join(each)
+    assert together.deflated == b"".join(frames.Outgoing(0, data).deflated for data in each)
 
 
 def test_moments_are_in_utc_whatever_zone_they_came_in() -> None:
