@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 
-.PHONY: demo test chaos bench-plan bench-hang check format lock clean
+.PHONY: demo test chaos resume bench-plan bench-hang bench-hub check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -27,11 +28,26 @@ CHAOS ?= --minutes 12 --kills 100 --restarts 20 --cuts 30
 chaos: $(READY) ## Kill, cut and restart everything for twelve minutes, and count who was told
 	$(BIN)/python -m tests.chaos.run $(CHAOS)
 
+# make resume RESUME="--seconds 30 --clients 40 --rate 100 --seed 7"
+RESUME ?= --seconds 120 --clients 200 --rate 500
+resume: $(READY) ## Cut clients off for two minutes, and compare each one's list with its inbox
+	$(BIN)/python -m tests.resume.run $(RESUME)
+
 bench-plan: $(READY) ## One event planned for 1,000 to 100,000 people: time and memory
 	$(BIN)/python -m bench.broadcast
 
 bench-hang: $(READY) ## The way to the browser while the mail server hangs, beside the same while it is well
 	$(BIN)/python -m bench.hanging_provider
+
+$(PEERS)/.ready: bench/peers/requirements.lock | $(READY)
+	@echo "Installing what Orderbell is measured beside into $(PEERS) ..."
+	@rm -rf $(PEERS)
+	@$(BIN)/python -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+bench-hub: $(READY) $(PEERS)/.ready ## The hub beside Django Channels and the websockets library: messages a second, memory
+	$(BIN)/python -m bench.hub
 
 check: $(READY) ## ruff, mypy --strict, import contracts, unit tests
 	$(BIN)/ruff check .
@@ -49,4 +65,4 @@ lock: ## Pin every dependency anew, with hashes
 	@sh .ci/lock
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The hub beside Django Channels and the ``websockets`` library: ``make bench-hub``."""

@@ -1,0 +1,109 @@
+"""Sessions: a fresh server, its memory with and without people, and what it sends them."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from bench.hub import said
+from bench.hub.client import Crowd, Measured
+from bench.hub.entrants import Entrant
+from bench.hub.processes import Cores, Server
+
+KINDS = {"announcement": said.ANNOUNCE, "notification": said.TELL}
+"""The same frame for everybody; each person their own."""
+FIRST = 20
+"""Come and go before memory is looked at: what is loaded once is no connection's."""
+WINDOW = 4
+"""Frames on their way to each person."""
+WARM_UP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One server, once."""
+
+    entrant: str
+    people: int
+    per_second: dict[str, float]
+    """Frames received, by kind."""
+    kib_per_connection: float
+    accepts_per_second: float
+    """Connected and welcomed."""
+    frame_bytes: dict[str, int]
+    busy: dict[str, tuple[float, float]]
+    """The share of a core that server and client used while it was measured."""
+
+
+def session(entrant: Entrant, people: int, seconds: float, cores: Cores) -> Session:
+    """Raises Failed, RuntimeError."""
+    with entrant.start(cores, people) as server:
+        with Crowd(server.port, entrant.visitor) as first:
+            first.come(FIRST)
+        with Crowd(server.port, entrant.visitor) as crowd:
+            crowd.rest(0.5)  # the first are seen off
+            before = server.used_kib()
+            took = crowd.come(people)
+            crowd.rest(0.5)
+            used = server.used_kib() - before
+            measured, busy = {}, {}
+            for kind, code in KINDS.items():
+                crowd.drain()
+                measured[kind], share = _measured(server, crowd, code, seconds)
+                busy[kind] = share, round(measured[kind].cpu_seconds / measured[kind].seconds, 2)
+    return Session(
+        entrant=entrant.name,
+        people=people,
+        per_second={kind: each.messages / each.seconds for kind, each in measured.items()},
+        kib_per_connection=used / people,
+        accepts_per_second=people / took,
+        frame_bytes={kind: each.frame_bytes for kind, each in measured.items()},
+        busy=busy,
+    )
+
+
+def _measured(server: Server, crowd: Crowd, code: bytes, seconds: float) -> tuple[Measured, float]:
+    looks: list[tuple[float, float]] = []
+    found = crowd.measure(
+        partial(server.command, code),
+        seconds=seconds,
+        warm_up=WARM_UP_SECONDS,
+        window=WINDOW,
+        look=lambda now: looks.append((now, server.cpu_seconds())),
+    )
+    (began, cpu_before), (ended, cpu_after) = looks
+    return found, round((cpu_after - cpu_before) / (ended - began), 2)
+
+
+def rounds(
+    sizes: Sequence[int],
+    count: int,
+    entrants: Sequence[Entrant],
+    trial: Sequence[Entrant],
+    run: Callable[[Entrant, int], Session],
+) -> Iterator[Session]:
+    """Alternating. Those on ``trial`` all take part in the first round; the best of them goes on."""
+    going_on = tuple(trial)
+    for people in sizes:
+        for _ in range(count):
+            turn = [run(entrant, people) for entrant in (*entrants, *going_on)]
+            yield from turn
+            if len(going_on) > 1:
+                ahead = max(turn[len(entrants) :], key=lambda one: one.per_second["announcement"])
+                going_on = tuple(entrant for entrant in going_on if entrant.name == ahead.entrant)
+
+
+def saying(run: Callable[[Entrant, int], Session]) -> Callable[[Entrant, int], Session]:
+    """The same, with a line for each session."""
+
+    def say(entrant: Entrant, people: int) -> Session:
+        found = run(entrant, people)
+        rates = ", ".join(f"{kind} {rate:,.0f}/s {found.busy[kind]}" for kind, rate in found.per_second.items())
+        print(
+            f"{found.entrant}, {people:,} connections: {rates}; {found.kib_per_connection:.1f} KiB each;"
+            f" {found.accepts_per_second:,.0f} accepts/s",
+            file=sys.stderr,
+        )
+        return found
+
+    return say
