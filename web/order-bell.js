@@ -23,7 +23,7 @@ const ICONS = {
   settings: "M3 7h9m5 0h4M3 17h4m5 0h9M12 7a2 2 0 0 1 5 0 2 2 0 0 1-5 0M7 17a2 2 0 0 1 5 0 2 2 0 0 1-5 0",
 };
 
-/** Never from markup: what a message says cannot become part of the page. */
+/** Never from markup. */
 export const el = (name, properties, ...children) => {
   const node = Object.assign(document.createElement(name), properties);
   node.append(...children.filter(Boolean));
@@ -48,7 +48,7 @@ export const pictured = (name, title, onclick) => {
   return made;
 };
 
-/** Never javascript: or data:, whatever a message says. */
+/** Never javascript: or data:. */
 const safe = (url) => {
   const target = url && URL.parse(url, document.baseURI);
   return /^https?:/.test(target?.href) ? target.href : null;
@@ -136,6 +136,7 @@ class Inbox {
       if (!before) {
         this.#items.clear();
         this.#list.replaceChildren();
+        this.client.reloaded();
       }
       this.#next = page.next;
       for (const item of page.items) this.#add(item);
@@ -153,7 +154,7 @@ class Inbox {
       );
     }
     this.#end.textContent = "";
-    // It tells of changes only, and the end may be in sight still.
+    // It tells of changes only.
     this.#watcher.unobserve(this.#end);
     this.#watcher.observe(this.#end);
   }
@@ -489,7 +490,7 @@ export class OrderBell extends (globalThis.HTMLElement ?? Object) {
     on("state", (state) => {
       this.shadowRoot.getElementById("state").textContent = words.t(state);
       this.#panel.parentNode.classList.toggle("live", state === "live");
-      // What was done elsewhere between a list and the first welcome is in neither.
+      // What was done before the first welcome may not be in the list.
       if (state === "live" ? !wasLive : /waiting|polling/.test(state) && this.#inbox.stale) this.#reload();
       if (state === "live" && !wasLive && globalThis.Notification?.permission === "granted")
         import("./push.js").then(({ resumePush }) => resumePush(this.#push ?? {}));
@@ -602,6 +603,7 @@ export class OrderBell extends (globalThis.HTMLElement ?? Object) {
   #reload() {
     this.#inbox.stale = true;
     if (this.#shown) this.#inbox.load();
+    else this.#client.reloaded();
   }
 
   #count() {

@@ -1,9 +1,14 @@
-// The live inbox of one person, without a screen: see docs/how-to/bell.md and docs/reference/websocket.md.
+// docs/how-to/bell.md and docs/reference/websocket.md.
 
 const AUTH_CODES = [4401, 4419];
-const REPLACED = 4409; // to come back at once would push out another of this person's
+const REPLACED = 4409; // to come back would push out another
 const SEEN_AT_MOST = 1000;
 const PAGE = 100;
+const PLAIN = {
+  notification_update: "update",
+  order_status_update: "status",
+  location_update: "location",
+};
 
 export class OrderbellClient extends EventTarget {
   #url;
@@ -15,13 +20,15 @@ export class OrderbellClient extends EventTarget {
   #attempt = 0;
   #failures = 0; // in a row, and never a welcome
   #lastId;
-  #since;
+  #since; // "" while the page is to reload
+  #caughtUp;
   #key;
   #seen = new Set();
   #unread = 0;
   #countedTo = 0; // notifications up to this id are in #unread
   #polled;
   #rooms = new Set();
+  #asking = []; // one after the other
   #timers = {};
   #options;
 
@@ -74,7 +81,7 @@ export class OrderbellClient extends EventTarget {
     this.#become("closed");
   }
 
-  /** The JSON of the REST API's answer, or null. Rejects with an Error that has its `status`. */
+  /** JSON or null; rejects with an Error that has a `status`. */
   async request(method, path, body, keepalive = false) {
     const url = new URL(path, this.#url);
     url.protocol = url.protocol.replace("ws", "http");
@@ -92,7 +99,7 @@ export class OrderbellClient extends EventTarget {
     }
   }
 
-  /** read, unread, seen, archive, unarchive or delete: over REST where the socket is away. */
+  /** `mark` as the REST API has it. */
   async mark(mark, ids) {
     for (let at = 0; at < ids.length; at += PAGE) {
       const some = ids.slice(at, at + PAGE);
@@ -120,9 +127,15 @@ export class OrderbellClient extends EventTarget {
     return this.#send("get_unread_count");
   }
 
+  /** The list is new, or will not be shown before. */
+  reloaded() {
+    this.#since ||= this.#caughtUp;
+    this.#upTo(this.#lastId);
+  }
+
   subscribe(room) {
     this.#rooms.add(room);
-    if (this.#state === "live") this.#send("subscribe", { room });
+    if (this.#state === "live" && this.#asking.push(room) === 1) this.#ask();
   }
 
   unsubscribe(room) {
@@ -201,17 +214,19 @@ export class OrderbellClient extends EventTarget {
         this.#failures = -Infinity;
         this.#refused = null;
         clearTimeout(this.#timers.poll);
-        this.#since = detail.since;
         this.#upTo(this.#lastId ?? lastId);
         this.#count(unread, lastId);
         this.#become("live");
-        for (const one of this.#rooms) this.#send("subscribe", { room: one });
+        this.#asking = [...this.#rooms];
+        this.#ask();
+        break;
+      case "caught_up":
+        this.#caughtUp = detail.since;
+        if (this.#since !== "") this.#since = this.#caughtUp;
+        this.#upTo(this.#lastId);
         break;
       case "new_notification":
         this.#take(detail.notification);
-        break;
-      case "notification_update":
-        this.#emit("update", detail);
         break;
       case "notification_withdrawn":
         this.#emit("withdrawn", { id });
@@ -224,25 +239,41 @@ export class OrderbellClient extends EventTarget {
         break;
       case "subscribed":
         for (const kind of ["status", "location"]) if (detail[kind]) this.#emit(kind, { room, ...detail[kind] });
+        this.#answered(room);
         break;
       case "unsubscribed":
         if (this.#rooms.delete(room)) this.#emit("left", detail);
         break;
-      case "order_status_update":
-        this.#emit("status", detail);
-        break;
-      case "location_update":
-        this.#emit("location", detail);
-        break;
       case "reload":
-        // A database can be restored: what was seen before may be of another time.
-        this.#upTo(this.#countedTo);
-        this.#emit("reload", null);
+        // The database may have been restored.
+        this.#lastId = this.#countedTo;
+        this.#reload();
         break;
-      case "announcement":
       case "error":
-        this.#emit(type, detail);
+        if (/busy|limited|unav/.test(detail.code)) this.#start("ask", this.#options.answer, () => this.#ask());
+        else this.#answered(room);
+      // falls through
+      default:
+        this.#emit(PLAIN[type] ?? type, detail);
     }
+  }
+
+  #ask() {
+    const [room] = this.#asking;
+    if (this.#rooms.has(room)) this.#send("subscribe", { room });
+    else if (room) this.#answered(room);
+  }
+
+  #answered(room) {
+    if (room !== this.#asking[0]) return;
+    this.#asking.shift();
+    this.#ask();
+  }
+
+  #reload() {
+    this.#since = "";
+    this.#upTo(this.#lastId);
+    this.#emit("reload", null);
   }
 
   #take(notification) {
@@ -272,7 +303,7 @@ export class OrderbellClient extends EventTarget {
   #lost(code) {
     this.#drop();
     if (AUTH_CODES.includes(code)) {
-      // Only getToken knows when there is another token.
+      // Only getToken knows of another.
       const first = this.#refused !== this.#token;
       this.#refused = this.#token;
       if (first) {
@@ -298,7 +329,6 @@ export class OrderbellClient extends EventTarget {
     if (this.#state === "waiting") this.#start("retry", 0, () => this.#open());
   };
 
-  /** While WebSockets do not get through; they are tried all the while. */
   async #poll() {
     const getToken = this.#getToken;
     const blocked = () => getToken === this.#getToken && this.#failures >= this.#options.blocked;
@@ -314,8 +344,8 @@ export class OrderbellClient extends EventTarget {
           if (item.id > before) this.#take(item);
           else this.#emit("update", item);
         }
-        // What is gone is in no list; and there may be more than a page.
-        if (count.total < total || items[0]?.id > before) this.#emit("reload", null);
+        // What is gone is in no list.
+        if (count.total < total || items[0]?.id > before) this.#reload();
         this.#polled = count;
         this.#upTo(Math.max(before, newest));
         this.#count(count.unread, newest);
@@ -328,7 +358,7 @@ export class OrderbellClient extends EventTarget {
     if (blocked()) this.#start("poll", poll * (0.75 + random() / 2), () => this.#poll());
   }
 
-  /** A browser does not notice that a connection leads nowhere. */
+  // A browser does not notice.
   #watch() {
     const { silence, answer } = this.#options;
     this.#start("watch", silence, () => {
@@ -349,7 +379,7 @@ export class OrderbellClient extends EventTarget {
   }
 
   #drop(code) {
-    for (const timer of ["retry", "watch", "renew"]) clearTimeout(this.#timers[timer]);
+    for (const timer of ["retry", "watch", "renew", "ask"]) clearTimeout(this.#timers[timer]);
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(code);

@@ -91,11 +91,16 @@ OnGap = Callable[[float], None]
 """Is given how many seconds back frames may be missing."""
 
 
-def redis_broker(url: str, *, receive: Receive, on_gap: OnGap) -> Broker:
-    """Over Redis at ``url`` (``redis://`` or ``rediss://``). Raises ImportError where the package is not there."""
-    from dispatchers.websocket.redis_broker import RedisBroker  # noqa: PLC0415 - redis is only needed here
+def redis_broker(url: str, *, installation: str, receive: Receive, on_gap: OnGap) -> Broker:
+    """Over Redis at ``url`` (``redis://`` or ``rediss://``); daemons hear each other that name the same installation.
 
-    return RedisBroker(url, receive=receive, on_gap=on_gap)
+    Raises:
+        ImportError: the package ``redis`` is not there.
+        ValueError: ``url`` is none of Redis.
+    """
+    from dispatchers.websocket.redis_broker import RedisBroker, channel_of  # noqa: PLC0415 - redis is only needed here
+
+    return RedisBroker(url, receive=receive, on_gap=on_gap, channel=channel_of(url, installation))
 
 
 def _body(content: Content) -> bytes:

@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     ALREADY_WELCOME = "already_welcome"
     BAD_TOKEN = "bad_token"  # noqa: S105 - a code, not a password
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code, not a password
+    NOT_LATER = "not_later"
     NOT_FOUND = "not_found"
     TOO_MANY_ROOMS = "too_many_rooms"
     RATE_LIMITED = "rate_limited"

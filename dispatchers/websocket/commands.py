@@ -23,7 +23,7 @@ class Hello:
     after: int | None = None
     """The last notification that the client has; None: it wants nothing again."""
     since: str | None = None
-    """``since`` of the last welcome: what was done after it is told again. Empty where it cannot be one of ours."""
+    """Of the last ``caught_up``: what was done after it is told again. Empty where it cannot be one of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,11 @@ class Locate:
 
 Command = Hello | Renew | Ping | MarkSome | MarkAll | GetUnreadCount | Subscribe | Unsubscribe | Locate
 Understand = Callable[[dict[str, Any]], Command]
+
+
+def room_of(command: Command) -> str | None:
+    """The room that it is about."""
+    return command.room if isinstance(command, Subscribe | Unsubscribe | Locate) else None
 
 
 class BadFrame(ValueError):

@@ -11,7 +11,7 @@ from websockets.http11 import Request
 
 from dispatchers.websocket import frames, metrics, session
 from dispatchers.websocket.codes import CloseCode, ErrorCode
-from dispatchers.websocket.commands import BadFrame, Command, Hello, Ping, parse
+from dispatchers.websocket.commands import BadFrame, Command, Hello, Ping, parse, room_of
 from dispatchers.websocket.frames import Outgoing
 from dispatchers.websocket.upgrade import refusal, token_of
 from dispatchers.websocket.wire import Stage, Wire
@@ -32,8 +32,8 @@ class Connection(Wire):
     """See the module. Public methods are for the hub and :mod:`.session`."""
 
     __slots__ = (
-        "allowance", "allowance_at", "expires_at", "floor", "heard_at", "held", "joined_at", "overflowed", "pinged_at",
-        "roles", "rooms", "strikes", "text", "token", "user_id", "waiting",
+        "allowance", "allowance_at", "expires_at", "floor", "heard_at", "held", "joined_at", "latest", "overflowed",
+        "pinged_at", "roles", "rooms", "strikes", "text", "token", "user_id", "waiting",
     )  # fmt: skip
 
     def __init__(self, hub: "Hub", listed_in: set[object]) -> None:
@@ -48,6 +48,8 @@ class Connection(Wire):
         self.strikes = 0
         self.floor = 0
         """Notifications up to this id were sent by the replay, or were there before it."""
+        self.latest = 0
+        """The last notification that came live."""
         self.held: list[Outgoing] | None = None
         """Frames that came while the replay was read and written; None: they are written at once."""
         self.joined_at = 0.0
@@ -90,11 +92,15 @@ class Connection(Wire):
 
     def deliver(self, frame: Outgoing) -> None:
         """Write ``frame``, or hold it back until what was missed is written. Raises nothing."""
-        if self.stage is Stage.CLOSING or (frame.id and frame.id <= self.floor):
+        if self.stage is Stage.CLOSING:
             return
+        if frame.id:
+            if frame.id <= self.floor:
+                return
+            self.latest = frame.id
         if self.held is None:
             self.write(frame)
-        elif len(self.held) < self.hub.limits.replay_limit:
+        elif not self.overflowed and len(self.held) < self.hub.limits.replay_limit:
             self.held.append(frame)
         else:
             self.overflowed = True
@@ -106,10 +112,10 @@ class Connection(Wire):
         if self.strikes >= MOST_FAULTS:
             self.close(CloseCode.POLICY_VIOLATION, "too many errors")
 
-    def error(self, code: ErrorCode, message: str) -> None:
+    def error(self, code: ErrorCode, message: str, room: str | None = None) -> None:
         metrics.CLIENT_ERRORS.labels(code.value).inc()
         if self.open:
-            self.write(frames.error(code, message))
+            self.write(frames.error(code, message, room))
 
     def on_deadline(self, now: float) -> None:
         """The time that ``deadline`` named has come."""
@@ -199,7 +205,7 @@ class Connection(Wire):
         elif len(self.waiting) < MOST_WAITING:
             self.waiting.append(command)
         else:
-            self.error(ErrorCode.BUSY, "earlier messages are still being worked on")
+            self.error(ErrorCode.BUSY, "earlier messages are still being worked on", room_of(command))
 
     def _allowed(self) -> bool:
         """A token bucket: so many messages a second on average, twice as many at once."""

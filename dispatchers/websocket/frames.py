@@ -120,8 +120,13 @@ def _at(value: datetime | None) -> str:
     return "null" if value is None else f'"{moment(value)}"'
 
 
-def welcome(user_id: str, last_id: int, unread_count: int, replayed: int, since: str) -> Outgoing:
-    return _say("welcome", user_id=user_id, last_id=last_id, unread_count=unread_count, replayed=replayed, since=since)
+def welcome(user_id: str, last_id: int, unread_count: int, replayed: int) -> Outgoing:
+    return _say("welcome", user_id=user_id, last_id=last_id, unread_count=unread_count, replayed=replayed)
+
+
+def caught_up(since: str) -> Outgoing:
+    """Everything up to this moment was told on this connection."""
+    return _say("caught_up", since=since)
 
 
 def renewed(expires_at: datetime) -> Outgoing:
@@ -187,8 +192,10 @@ def announcement_ended(announcement_id: int) -> Outgoing:
     return _say("announcement", id=announcement_id, ended=True)
 
 
-def error(code: ErrorCode, message: str) -> Outgoing:
-    return _say("error", code=code.value, message=message)
+def error(code: ErrorCode, message: str, room: str | None = None) -> Outgoing:
+    """``room``: the one that the message was about."""
+    about = {} if room is None else {"room": room}
+    return _say("error", code=code.value, message=message, **about)
 
 
 def missing(ids: Sequence[int]) -> str:
@@ -225,6 +232,7 @@ __all__ = [
     "Status",
     "announcement",
     "announcement_ended",
+    "caught_up",
     "error",
     "location_update",
     "missing",

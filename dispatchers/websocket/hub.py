@@ -12,7 +12,7 @@ How it is wired::
 
 With several daemons::
 
-    broker = redis_broker(url, receive=hub.receive, on_gap=hub.catch_up)
+    broker = redis_broker(url, installation=installation, receive=hub.receive, on_gap=hub.catch_up)
     hub.outward = broker.publish
     hub.run()                                               # for ever, beside broker.run()
 
@@ -24,8 +24,7 @@ import logging
 import random
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, assert_never
 
 from uvicorn import Config
@@ -45,11 +44,11 @@ from dispatchers.websocket.outbox import Outbox
 from dispatchers.websocket.people import People
 from dispatchers.websocket.reading import Reading
 from dispatchers.websocket.rooms import LiveRooms
+from dispatchers.websocket.troubles import Troubles
+from dispatchers.websocket.turns import Turns
 
 log = logging.getLogger(__name__)
 
-QUERY_SECONDS = 10.0
-"""The database answers within this, or the client hears that it did not."""
 ENVELOPE_BYTES = 262_144
 """More frames than this are several envelopes."""
 
@@ -58,8 +57,8 @@ class Hub:
     """The dispatcher of the channel ``websocket``; see the module for how it is wired.
 
     ``authenticate`` takes a token and raises Unauthenticated or CannotAuthenticate. ``cookie`` is the name of the one
-    that may carry a token. ``queries`` bounds how many connections ask the database at once: after a restart, everybody
-    comes back together.
+    that may carry a token. ``queries`` bounds how many connections say hello at once: after a restart, everybody
+    comes back together. Besides them, half as many mark, and one or two ask who may be in a room (:class:`Turns`).
     """
 
     channel = "websocket"
@@ -95,13 +94,14 @@ class Hub:
         self.written_besides = 0
         """Frames that went out with another in one write."""
         self.people = People()
+        self.turns = Turns(queries)
+        self.troubles = Troubles()
         self.outbox = Outbox(self)
         self.live_rooms = LiveRooms(self)
         self.crowd = Crowd(self)
         self.catching_up = CatchUp(self)
         self._outward: Callable[[Envelope], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._queries = asyncio.Semaphore(queries)
 
     @property
     def on_presence(self) -> Callable[[str, bool], None] | None:
@@ -251,6 +251,10 @@ class Hub:
         """Whether anybody is in a room, here or, for all we know, at another daemon."""
         return len(self.live_rooms) > 0 or self._outward is not None
 
+    def connected(self) -> Sequence[str]:
+        """Everybody who is connected here."""
+        return self.people.names()
+
     def connections_of(self, user_id: str) -> int:
         """How many connections a person has here."""
         return len(self.people.of(user_id))
@@ -276,9 +280,13 @@ class Hub:
         for oldest in others[: max(0, len(others) + 1 - self.limits.connections_per_person)]:
             oldest.close(CloseCode.REPLACED, "too many connections of one person: the oldest goes")
 
+    def ends_at(self, identity: Identity) -> float:
+        """When its token expires, of :attr:`now`."""
+        return self.now() + identity.expires_at.timestamp() - time.time()
+
     def renew(self, connection: Connection, identity: Identity) -> None:
         """``identity`` is what its token says from now on."""
-        connection.expires_at = self.now() + identity.expires_at.timestamp() - time.time()
+        connection.expires_at = self.ends_at(identity)
         connection.deadline = min(connection.deadline, connection.expires_at)
         if connection.roles != identity.roles:
             connection.roles = identity.roles
@@ -288,12 +296,6 @@ class Hub:
         """No frame reaches ``connection`` from now on."""
         self.people.leave(connection)
         self.live_rooms.leave(connection)
-
-    @asynccontextmanager
-    async def query(self) -> AsyncIterator[None]:
-        """Wait for a turn at the database, and not for long once it has come."""
-        async with self._queries, asyncio.timeout(QUERY_SECONDS):
-            yield
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` as a task that :meth:`stop` ends."""

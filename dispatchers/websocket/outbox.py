@@ -73,6 +73,16 @@ class Outbox:
             for connection in connections:
                 connection.deliver(frame)
 
+    def is_late(self, user_id: str, notification_id: int) -> bool:
+        """Whether it was not sent from here, and something newer was sent to that person."""
+        if self.recent is not None and notification_id in self.recent:
+            return False
+        return any(one.floor < notification_id < one.latest for one in self._hub.people.of(user_id))
+
+    def skip(self, notification_id: int) -> None:
+        """Never send it."""
+        self._is_new(notification_id)
+
     def _pump(self) -> None:
         """Write a slice, and come back for the rest once others had their turn."""
         self._handle = None

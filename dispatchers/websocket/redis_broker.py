@@ -1,5 +1,8 @@
 """The broker over Redis: publish/subscribe on one channel, and nothing kept there.
 
+Channels are the same in all of a Redis server's databases, so ours has the number of the one in the URL in its name,
+and the installation: two shops may share a server.
+
 A message is::
 
     version (1 byte) | node id (16) | sequence (8) | seconds lost (4) | count (2) | count x (length (4) | envelope)
@@ -29,6 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -38,7 +42,6 @@ from dispatchers.websocket.broker import Envelope, OnGap, Receive
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "orderbell:hub"
 VERSION = 1
 HEAD = struct.Struct(">B16sQIH")
 LENGTH = struct.Struct(">I")
@@ -58,6 +61,11 @@ AGAIN_SECONDS = 0.5
 """Before a task that was cancelled and has not ended is cancelled again."""
 
 
+def channel_of(url: str, installation: str) -> str:
+    """Raises ValueError where ``url`` is none of Redis."""
+    return f"orderbell:hub:{parse_url(url).get('db', 0)}:{installation}"
+
+
 @dataclass(slots=True)
 class Node:
     """Another daemon, as far as it was heard."""
@@ -75,7 +83,7 @@ class RedisBroker:
         *,
         receive: Receive,
         on_gap: OnGap,
-        channel: str = CHANNEL,
+        channel: str,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         """Raises ValueError where ``url`` is none of Redis."""
@@ -102,6 +110,11 @@ class RedisBroker:
         """Set while nothing waits."""
         self._sent.set()
         self._nodes: dict[bytes, Node] = {}
+        self._unreadable_since: float | None = None
+        """What could not be read since then is not told as a gap yet."""
+        self._unreadable_at = float("-inf")
+        """When it was last told."""
+        self._nonsense: set[str] = set()
         self._heard_at = time.monotonic()
         self.subscribed = asyncio.Event()
         """Set while envelopes reach us."""
@@ -188,8 +201,9 @@ class RedisBroker:
                 await self._redis.publish(
                     self._channel, HEAD.pack(VERSION, self.node, self._sequence, lost, len(envelopes)) + body
                 )
-            except (RedisError, OSError):
-                # The listener says so in the log.
+            except Exception as error:  # noqa: BLE001 - its parser raises this and that
+                # The listener says in the log that Redis is away.
+                await self._doubt(error)
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
@@ -213,7 +227,8 @@ class RedisBroker:
         while True:
             try:
                 await self._follow()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - its parser raises this and that
+                await self._doubt(error)
                 if self.subscribed.is_set():
                     log.warning("broker.lost", extra={"error": type(error).__name__})
                     pause = 0.05
@@ -221,8 +236,21 @@ class RedisBroker:
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
+    async def _doubt(self, error: Exception) -> None:
+        """What is no loss of the connection is an answer that makes no sense: nothing more of it can be understood."""
+        if isinstance(error, (RedisError, OSError)):
+            return
+        kind = type(error).__name__
+        if kind not in self._nonsense:
+            self._nonsense.add(kind)
+            log.error("broker.nonsense", exc_info=error)
+        with contextlib.suppress(Exception):
+            await self._redis.connection_pool.disconnect()
+
     async def _follow(self) -> None:
-        """Subscribe, and hear until the subscription is lost: then raises RedisError or OSError."""
+        """Subscribe, and hear until the subscription is lost: then raises RedisError or OSError, or anything where an
+        answer makes no sense.
+        """
         async with self._redis.pubsub() as subscription:
             await subscription.subscribe(self._channel)
             began_at = time.monotonic()
@@ -233,6 +261,7 @@ class RedisBroker:
                     self._hear(heard, now)
                 elif now - max(began_at, self._heard_at) > self._silent_seconds:
                     raise ConnectionResetError("not even our own heartbeat comes")
+                self._tell_unreadable(now)
                 for node, known in list(self._nodes.items()):
                     if now - known.heard_at > self._silent_seconds:
                         del self._nodes[node]
@@ -250,10 +279,16 @@ class RedisBroker:
             before, self._heard_at = self._heard_at, now
             try:
                 self._read(heard["data"], now)
-            except (ValueError, struct.error):
+            except (ValueError, TypeError, struct.error):
                 # Of a daemon of another version, most likely.
                 metrics.BROKER_DROPPED.labels("unreadable").inc()
-                self._gap("unreadable", now - before)
+                self._unreadable_since = before if self._unreadable_since is None else self._unreadable_since
+
+    def _tell_unreadable(self, now: float) -> None:
+        """Once for each heartbeat, however much of it comes."""
+        if self._unreadable_since is not None and now >= self._unreadable_at + self._heartbeat_seconds:
+            since, self._unreadable_since, self._unreadable_at = self._unreadable_since, None, now
+            self._gap("unreadable", now - since)
 
     def _read(self, data: bytes, now: float) -> None:
         """Raises ValueError or struct.error where it cannot be read, or a part of it."""

@@ -4,11 +4,15 @@ Nothing is lost on the way in: a connection is a member before it is asked wheth
 told meanwhile is held for it. What was committed before the question is in the answer, what is committed after it
 is held. It is shown only to who was let in.
 
-An admission holds for :data:`ADMITTED_SECONDS`, and only until the next status, which may have another driver with
-it. Then everybody in the room is asked for again, in the background. Who may be there no longer is told so; and
-nobody is shown a location, or may send one, on the strength of an older admission.
+An admission holds for :data:`ADMITTED_SECONDS`, that of who says where they are for :data:`LOCATES_SECONDS`, and only
+until the next status, which may have another driver with it. Then everybody in the room is asked for again, in the
+background. Who may be there no longer is told so; and nobody is shown a location, or may send one, on the strength of
+an older admission. There is one such question at a time for each room, whoever wants the answer.
+
+A location is forgotten with the next status, for the same reason: it was the last driver's, perhaps.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ADMITTED_SECONDS = 60.0
+ADMITTED_SECONDS = 20.0
+LOCATES_SECONDS = 10.0
 AGAIN_SECONDS = 5.0
 """After the database could not be asked, before a location makes us ask again."""
 MOST_LOCATIONS = 20_000
@@ -60,7 +65,7 @@ class Member:
 
 
 class Room:
-    __slots__ = ("again_at", "asking", "doubtful", "doubtful_at", "members", "name", "owed", "refreshing")
+    __slots__ = ("again_at", "doubtful", "doubtful_at", "members", "name", "owed", "refreshing", "sure")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -69,15 +74,17 @@ class Room:
         """Admissions that were asked for before this are not relied on for locations."""
         self.doubtful = False
         """Everybody has to be asked for (again)."""
-        self.asking = False
+        self.sure = asyncio.Event()
+        """Set while nobody is asked for."""
+        self.sure.set()
         self.again_at = 0.0
         self.owed: set[Connection] | None = None
         """Who waits for a location until an admission is confirmed."""
         self.refreshing = False
         """Frames may have been missed: tell everybody the status."""
 
-    def relies_on(self, member: Member, now: float) -> bool:
-        return member.asked_at > max(self.doubtful_at, now - ADMITTED_SECONDS)
+    def relies_on(self, member: Member, now: float, seconds: float = ADMITTED_SECONDS) -> bool:
+        return member.asked_at > max(self.doubtful_at, now - seconds)
 
     def write(self, frame: Outgoing) -> None:
         """To all, now or once they are let in."""
@@ -109,13 +116,15 @@ class LiveRooms:
         """Let in, and tell what is there; or an error, which says the same whether there is such a room or not."""
         hub = self._hub
         if hub.rooms is None:
-            connection.error(ErrorCode.NOT_FOUND, "there are no rooms here")
+            connection.error(ErrorCode.NOT_FOUND, "there are no rooms here", name)
             return
         mine = connection.rooms or set()
         if name not in mine and len(mine) >= hub.limits.rooms_per_connection:
-            connection.error(ErrorCode.TOO_MANY_ROOMS, f"no more than {hub.limits.rooms_per_connection} rooms at once")
+            most = f"no more than {hub.limits.rooms_per_connection} rooms at once"
+            connection.error(ErrorCode.TOO_MANY_ROOMS, most, name)
             return
         room, member = self._enter(connection, name)
+        asked_at = datetime.now(UTC)
         try:
             admission = await self._ask_for(connection, room, member)
         except BaseException:
@@ -123,9 +132,9 @@ class LiveRooms:
                 self._drop(connection, room)
             raise
         if admission is None:
-            connection.error(ErrorCode.NOT_FOUND, f"there is no room {name}")
+            connection.error(ErrorCode.NOT_FOUND, f"there is no room {name}", name)
             return
-        connection.write(frames.subscribed(name, admission.status, self.location(name)))
+        connection.write(frames.subscribed(name, admission.status, self._location_since(admission, name, asked_at)))
         held, member.held = member.held, None
         for frame in held or ():
             connection.deliver(frame)
@@ -140,13 +149,17 @@ class LiveRooms:
         """Somebody says where they are: shown, if they work for that room."""
         room = self._rooms.get(said.room)
         member = None if room is None else room.members.get(connection)
-        if room is not None and member is not None and not room.relies_on(member, self._hub.now()):
-            admission = await self._ask_for(connection, room, member)
-            if admission is None:
-                connection.deliver(frames.unsubscribed(said.room, NOT_ADMITTED))
-                member = None
+        if room is not None and member is not None and not self._trusts(room, member):
+            if self._hub.now() >= room.again_at:
+                self._ask_again(room)
+                await room.sure.wait()
+            member = room.members.get(connection)
+            if member is not None and not self._trusts(room, member):
+                connection.error(ErrorCode.UNAVAILABLE, "whose room it is cannot be asked now", said.room)
+                return
         if member is None or not member.locates:
-            connection.error(ErrorCode.NOT_FOUND, "you are in no such room, or may not say there where you are")
+            refusal = "you are in no such room, or may not say there where you are"
+            connection.error(ErrorCode.NOT_FOUND, refusal, said.room)
             return
         here = Location(said.room, said.lat, said.lng, said.heading, said.speed, said.accuracy, datetime.now(UTC))
         self._hub.locate(here)
@@ -160,6 +173,7 @@ class LiveRooms:
 
     def status(self, status: Status) -> None:
         """Shown at once; and who was let in until now may be another's driver from now on."""
+        self._locations.pop(status.room, None)
         room = self._rooms.get(status.room)
         if room is not None:
             room.doubtful_at = self._hub.now()
@@ -179,10 +193,12 @@ class LiveRooms:
                 member.hold(frame)
             elif room.relies_on(member, now):
                 connection.deliver(frame)
+                if room.owed is not None:
+                    room.owed.discard(connection)
             else:
                 room.owed = room.owed or set()
                 room.owed.add(connection)
-        if room.owed and not room.asking and now >= room.again_at:
+        if room.owed and room.sure.is_set() and now >= room.again_at:
             self._ask_again(room)
 
     def location(self, name: str) -> Location | None:
@@ -212,8 +228,8 @@ class LiveRooms:
             room = self._rooms.get(name)
             if room is not None:
                 room.doubtful_at, room.refreshing, room.doubtful = self._hub.now(), True, True
-                if not room.asking:
-                    room.asking = True
+                if room.sure.is_set():
+                    room.sure.clear()
                     await self._ask_until_sure(room)
 
     # Inside.
@@ -242,6 +258,19 @@ class LiveRooms:
             del self._rooms[room.name]
             metrics.ROOMS.set(len(self._rooms))
 
+    def _trusts(self, room: Room, member: Member) -> bool:
+        """Whether this member may say where they are without another question."""
+        return room.relies_on(member, self._hub.now(), LOCATES_SECONDS)
+
+    def _location_since(self, admission: Admission, name: str, asked_at: datetime) -> Location | None:
+        """The latest, unless the status is newer: it may be the last driver's. A status that is as new as the question
+        is of a moment that is not known.
+        """
+        location, status = self.location(name), admission.status
+        if location is not None and status is not None and location.at < status.at < asked_at:
+            return None
+        return location
+
     def _remember(self, location: Location, now: float) -> None:
         locations = self._locations
         locations[location.room] = now, location
@@ -254,7 +283,7 @@ class LiveRooms:
         """Ask for one member; None and out, where it may not be there or has left meanwhile."""
         hub = self._hub
         assert hub.rooms is not None  # noqa: S101 - else there is no room
-        async with hub.query():
+        async with hub.turns.admission():
             asked_at = hub.now()
             [admission] = await hub.rooms.admit(room.name, [(connection.user_id, connection.roles)])
         if room.members.get(connection) is not member:
@@ -267,8 +296,8 @@ class LiveRooms:
 
     def _ask_again(self, room: Room) -> None:
         room.doubtful = True
-        if not room.asking and self._hub.rooms is not None:
-            room.asking = True
+        if room.sure.is_set() and self._hub.rooms is not None:
+            room.sure.clear()
             self._hub.spawn(self._ask_until_sure(room))
 
     async def _ask_until_sure(self, room: Room) -> None:
@@ -276,18 +305,18 @@ class LiveRooms:
             while room.doubtful and room.members:
                 room.doubtful = False
                 await self._ask_for_all(room)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - it is in the log
             # Nobody is put out, and nobody is shown a location, until it works again.
-            log.exception("hub.admission_failed")
+            self._hub.troubles.say(log, "hub.admission_failed", error)
             room.doubtful_at, room.refreshing = self._hub.now(), True
             room.again_at = room.doubtful_at + AGAIN_SECONDS
         finally:
-            room.asking = False
+            room.sure.set()
 
     async def _ask_for_all(self, room: Room) -> None:
         hub = self._hub
         assert hub.rooms is not None  # noqa: S101 - else there is no room
-        async with hub.query():
+        async with hub.turns.admission():
             asked_at = hub.now()
             refreshing, room.refreshing = room.refreshing, False
             people = list(dict.fromkeys((member.user_id, member.roles) for member in room.members))
@@ -312,6 +341,7 @@ class LiveRooms:
         """Show the location to those who waited for this."""
         location, owed = self.location(room.name), room.owed
         if location is None or not owed:
+            room.owed = None
             return
         now, frame = self._hub.now(), frames.location_update(location)
         for connection in tuple(owed):

@@ -7,12 +7,15 @@ and is dropped. The one planner commits ids in order and gives them to the hub a
 third case.
 
 What was *done* with notifications (read, archived, withdrawn) has no number of its own; it comes as the state in
-which it left them. ``since`` of the last welcome is a moment such that everything that was not visible then has a
-later transaction. So of each change since, one of two is true: it was committed before the changes are read here,
-then it is among them; or it is committed after that, then its frame is published after the connection joined, and
-is held. A change that is in both is told twice, which does no harm: the held frames come last and in their order,
-so they end in the newest state. Of notifications after ``after`` the replay has the state itself, read after the
-join as well; so changes are read up to ``after``.
+which it left them. ``since`` is a moment such that everything that was not visible then has a later transaction.
+So of each change since, one of two is true: it was committed before the changes are read here, then it is among
+them; or it is committed after that, then its frame is published after the connection joined, and is held. A change
+that is in both is told twice, which does no harm: the held frames come last and in their order, so they end in the
+newest state. Of notifications after ``after`` the replay has the state itself, read after the join as well; so
+changes are read up to ``after``.
+
+A client is given the ``since`` of this hello (``caught_up``) once all that was read is written, and not before: who is
+cut off in between asks for it again. What was held was done after that moment, so it is asked for again as well.
 
 Counts: the one in ``welcome`` knows of every change that was committed before it was read. A change that is
 replayed says therefore ``"unread": false`` of what is gone. A held frame may tell of a change that the count has
@@ -24,7 +27,7 @@ well.
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from dispatchers.websocket import frames, metrics
 from dispatchers.websocket.codes import CloseCode, ErrorCode
@@ -39,12 +42,14 @@ from dispatchers.websocket.commands import (
     Renew,
     Subscribe,
     Unsubscribe,
+    room_of,
 )
 from dispatchers.websocket.contract import (
     Announcement,
     CannotAuthenticate,
     Identity,
     Standing,
+    Summary,
     TokenExpired,
     Unauthenticated,
 )
@@ -56,6 +61,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLOCK_SECONDS = 1.0
+"""By which the same moment may differ when it is computed twice."""
+
 
 async def work_off(connection: "Connection") -> None:
     """Do the commands that wait, and those that come meanwhile."""
@@ -63,10 +71,10 @@ async def work_off(connection: "Connection") -> None:
         command = connection.waiting.pop(0)
         try:
             await _do(connection, command)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - it is in the log
             # The database is away, most likely; a bug looks the same to the client, and the log has it.
-            log.exception("hub.command_failed", extra={"command": type(command).__name__})
-            connection.error(ErrorCode.UNAVAILABLE, "this cannot be done now: try again later")
+            connection.hub.troubles.say(log, "hub.command_failed", error, command=type(command).__name__)
+            connection.error(ErrorCode.UNAVAILABLE, "this cannot be done now: try again later", room_of(command))
             if isinstance(command, Hello):
                 connection.close(CloseCode.TRY_AGAIN_LATER, "try again later")
     connection.waiting = None
@@ -82,7 +90,7 @@ async def _do(connection: "Connection", command: Command) -> None:
         case MarkSome():
             await _mark(connection, command)
         case MarkAll(mark):
-            async with hub.query():
+            async with hub.turns.mark():
                 await hub.reading.mark_all(connection.user_id, mark)
         case GetUnreadCount():
             await _count(connection)
@@ -100,7 +108,7 @@ async def _do(connection: "Connection", command: Command) -> None:
 
 async def _mark(connection: "Connection", command: MarkSome) -> None:
     hub = connection.hub
-    async with hub.query():
+    async with hub.turns.mark():
         standings = await hub.reading.mark(connection.user_id, command.ids, command.mark)
     found = {standing.id for standing in standings}
     missing = [notification_id for notification_id in command.ids if notification_id not in found]
@@ -109,7 +117,7 @@ async def _mark(connection: "Connection", command: MarkSome) -> None:
 
 
 async def _count(connection: "Connection") -> None:
-    async with connection.hub.query():
+    async with connection.hub.turns.query():
         now = await connection.hub.inbox.summary(connection.user_id)
     if connection.open:
         connection.write(frames.unread_count(now.unread_count, now.last_id))
@@ -138,6 +146,10 @@ def _renew(connection: "Connection", token: str) -> None:
         connection.error(ErrorCode.BAD_TOKEN, "the token is another person's")
         connection.close(CloseCode.UNAUTHORIZED, "the token is another person's")
         return
+    if connection.hub.ends_at(identity) < connection.expires_at - CLOCK_SECONDS:
+        # To stay as long as the other allows, with the roles of this one, would be more than either says.
+        connection.error(ErrorCode.NOT_LATER, "the token ends before the one that you have, which holds on")
+        return
     connection.hub.renew(connection, identity)
     connection.write(frames.renewed(identity.expires_at))
 
@@ -156,11 +168,40 @@ async def _hello(connection: "Connection", hello: Hello) -> None:
     hub.join(connection, identity)
     if not connection.open:
         return
-    user_id, after, limit = connection.user_id, hello.after, hub.limits.replay_limit
+    now, missed, changed, announced, reload = await _read(connection, hello)
+    connection.floor = missed[-1].id if missed else now.last_id
+    metrics.REPLAYS.labels("reload" if reload else "replayed" if missed or changed else "nothing").inc()
+    if connection.open:
+        connection.write(frames.welcome(connection.user_id, now.last_id, now.unread_count, len(missed)))
+        if reload:
+            connection.write(frames.RELOAD)
+    await _write_all(connection, (frames.new_notification(notification) for notification in missed))
+    await _write_all(connection, (changed_frame(standing) for standing in changed))
+    await _write_all(connection, (frames.announcement(each) for each in announced))
+    if connection.open:
+        connection.write(frames.caught_up(now.since))
+    if await _release(connection):
+        await _count(connection)
+
+
+class Told(NamedTuple):
+    """What there is for who says hello."""
+
+    now: Summary
+    missed: Sequence[Notification]
+    changed: Sequence[Standing]
+    announced: Sequence[Announcement]
+    reload: bool
+    """More was missed than is told."""
+
+
+async def _read(connection: "Connection", hello: Hello) -> Told:
+    hub, user_id, after = connection.hub, connection.user_id, hello.after
+    limit = hub.limits.replay_limit
     missed: Sequence[Notification] = ()
     changed: Sequence[Standing] | None = ()
     announced: Sequence[Announcement] = ()
-    async with hub.query():
+    async with hub.turns.query():
         now = await hub.inbox.summary(user_id)
         # Ahead of the inbox: the database was restored, or the id is another's. Only the whole list helps.
         too_much = (after is not None and after > now.last_id) or hello.since == ""
@@ -170,23 +211,14 @@ async def _hello(connection: "Connection", hello: Hello) -> None:
         if hello.since and not too_much:
             up_to = now.last_id if after is None else after
             changed = await hub.inbox.changes(user_id, hello.since, up_to, limit + 1)
-            too_much = changed is None or len(changed) > limit
         if hub.bulletins is not None:
             announced = await hub.bulletins.current(user_id, connection.roles)
-    if too_much or changed is None:
-        missed, changed = (), ()
-    connection.floor = missed[-1].id if missed else now.last_id
-    metrics.REPLAYS.labels("reload" if too_much else "replayed" if missed or changed else "nothing").inc()
-    if connection.open:
-        connection.write(frames.welcome(user_id, now.last_id, now.unread_count, len(missed), now.since))
-    await _write_all(connection, (frames.new_notification(notification) for notification in missed))
-    await _write_all(connection, (changed_frame(standing) for standing in changed))
-    await _write_all(connection, (frames.announcement(each) for each in announced))
-    if await _release(connection, reload=too_much):
-        await _count(connection)
+    if too_much or changed is None or len(changed) > limit:
+        return Told(now, (), (), announced, reload=True)
+    return Told(now, missed, changed, announced, reload=False)
 
 
-async def _release(connection: "Connection", *, reload: bool) -> bool:
+async def _release(connection: "Connection") -> bool:
     """Write what was held back, and let everything after it through. Whether anything but notifications was held."""
     changes = False
     while connection.held:
@@ -194,7 +226,7 @@ async def _release(connection: "Connection", *, reload: bool) -> bool:
         changes = changes or any(not frame.id for frame in held)
         await _write_all(connection, (frame for frame in held if not 0 < frame.id <= connection.floor))
     connection.held = None
-    if connection.open and (reload or connection.overflowed):
+    if connection.open and connection.overflowed:
         connection.write(frames.RELOAD)
     return changes
 

@@ -4,6 +4,7 @@ A cookie is sent by browsers whoever's page asks. So it counts only for a page t
 this host: ``*`` in ``allowed_origins`` lets pages in, and lets none of them use the cookie.
 """
 
+import re
 from collections.abc import Collection
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
@@ -11,7 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 from websockets.datastructures import Headers, MultipleValuesError
 
 PATH = "/ws"
-NEVER_IN_A_URL = frozenset({"token", "access_token", "jwt", "authorization"})
+NEVER_IN_A_URL = frozenset({"token", "access_token", "jwt", "authorization", "bearer", "auth"})
+JWT = re.compile(r"eyJ[^.]*\.[^.]*\.")
+"""RFC 7519: a JSON object in base64url begins like this, and two dots follow."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -26,7 +29,7 @@ def refusal(
     path, _, query = path.partition("?")
     if path != PATH:
         return HTTPStatus.NOT_FOUND, f"There is no WebSocket here, only at {PATH}.\n"
-    if any(name.lower() in NEVER_IN_A_URL for name, _ in parse_qsl(query, keep_blank_values=True)):
+    if _has_token(query):
         # Servers and proxies write URLs into their logs.
         return HTTPStatus.BAD_REQUEST, "A token does not belong in a URL: send it in hello, or in a header.\n"
     try:
@@ -51,6 +54,12 @@ def token_of(headers: Headers, allowed_origins: Collection[str], cookie: str | N
     if origin is None or not _allowed(origin, headers.get("Host"), named):
         return None
     return _cookie(headers, cookie)
+
+
+def _has_token(query: str) -> bool:
+    """Whether something in a URL's query is a token, or is called one."""
+    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
+    return any(name.strip().lower() in NEVER_IN_A_URL or JWT.search(f"{name}={value}") for name, value in pairs)
 
 
 def _bearer(headers: Headers) -> str | None:

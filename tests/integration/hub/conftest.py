@@ -32,14 +32,28 @@ class Client:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.welcome: dict[str, Any] = {}
+        self.since: str | None = None
+        """Of the last ``caught_up``."""
+        self.reads_all = False
+        """``caught_up`` too: it comes after each welcome, and few tests are about it."""
 
     async def send(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
     async def frame(self) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            frame: dict[str, Any] = json.loads(await self.socket.recv())
-            return frame
+            while True:
+                frame: dict[str, Any] = json.loads(await self.socket.recv())
+                if frame["type"] == "caught_up":
+                    self.since = frame["since"]
+                if self.reads_all or frame["type"] != "caught_up":
+                    return frame
+
+    async def caught_up(self) -> str:
+        """What to say as ``since`` the next time, once everything else was read."""
+        while self.since is None:
+            assert await self.is_quiet()
+        return self.since
 
     async def frames(self, count: int) -> list[dict[str, Any]]:
         return [await self.frame() for _ in range(count)]
@@ -237,8 +251,8 @@ async def nothing_to_check() -> dict[str, str | None]:
 
 
 Build = Callable[..., Awaitable[House]]
-"""Keyword arguments are settings of the section ``hub``; ``origins`` are the allowed ones; ``cookie``, ``rooms`` and
-``bulletins`` are what the hub is given."""
+"""Keyword arguments are settings of the section ``hub``; ``origins`` are the allowed ones; ``cookie``, ``rooms``,
+``bulletins`` and ``queries`` are what the hub is given."""
 
 
 @asynccontextmanager
@@ -249,6 +263,7 @@ async def running(
     cookie: str | None = None,
     rooms: Rooms | None = None,
     bulletins: Bulletins | None = None,
+    queries: int = 8,
     **limits: Any,
 ) -> AsyncIterator[House]:
     settings = Settings.model_validate(
@@ -273,6 +288,7 @@ async def running(
             cookie=settings.auth.cookie,
             rooms=rooms,
             bulletins=bulletins,
+            queries=queries,
         )
         app = create_app(
             settings,

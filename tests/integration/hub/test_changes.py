@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dispatchers.websocket import Mark
+from dispatchers.websocket import Mark, frames
+from dispatchers.websocket.connection import Connection
 
 if TYPE_CHECKING:
     from tests.integration.hub.conftest import Build, House
@@ -15,6 +16,7 @@ async def test_what_changed_meanwhile_comes_after_what_was_missed(house: "House"
     await house.tell("ann", 4)
     phone = await house.come("ann", after=0)
     await phone.ids(4)
+    since = await phone.caught_up()
     await phone.socket.close()
     await house.hub.reading.mark("ann", [1], Mark.READ)
     await house.hub.reading.mark("ann", [2], Mark.DELETED)
@@ -23,7 +25,7 @@ async def test_what_changed_meanwhile_comes_after_what_was_missed(house: "House"
     )
     await house.hub.reading.mark("bob", [4], Mark.READ)
     await house.tell("ann")
-    back = await house.come("ann", after=4, since=phone.welcome["since"])
+    back = await house.come("ann", after=4, since=since)
     assert back.welcome["unread_count"] == 2
     assert await back.ids(1) == [5]
     read, *gone = await back.frames(3)
@@ -36,12 +38,12 @@ async def test_what_changed_meanwhile_comes_after_what_was_missed(house: "House"
 async def test_who_was_away_while_nothing_changed_is_told_nothing(house: "House") -> None:
     await house.tell("ann", 2)
     await house.hub.reading.mark("ann", [1], Mark.READ)
-    since = (await house.come("ann")).welcome["since"]
+    since = await (await house.come("ann")).caught_up()
     assert await (await house.come("ann", after=2, since=since)).is_quiet()
 
 
 async def test_what_a_stranger_did_is_never_told(house: "House") -> None:
-    since = (await house.come("ann")).welcome["since"]
+    since = await (await house.come("ann")).caught_up()
     await house.tell("bob", 3)
     await house.hub.reading.mark_all("bob", Mark.READ)
     assert await (await house.come("ann", after=0, since=since)).is_quiet()
@@ -61,7 +63,7 @@ async def test_a_moment_that_is_none_of_ours_means_to_reload(house: "House", sin
 async def test_more_changes_than_the_limit_mean_to_reload(build: "Build") -> None:
     house = await build(replay_limit=5)
     await house.tell("ann", 6)
-    since = (await house.come("ann")).welcome["since"]
+    since = await (await house.come("ann")).caught_up()
     await house.hub.reading.mark("ann", [1, 2, 3, 4, 5], Mark.READ)
     back = await house.come("ann", after=6, since=since)
     assert [frame["id"] for frame in await back.frames(5)] == [1, 2, 3, 4, 5]
@@ -79,7 +81,7 @@ async def test_a_change_that_was_not_committed_when_one_left_is_not_missed(house
             "UPDATE orderbell.notification SET read_at = now(), changed = pg_current_xact_id() WHERE id = 1"
         )
         await house.hub.reading.mark("ann", [2], Mark.SEEN)
-        since = (await house.come("ann")).welcome["since"]
+        since = await (await house.come("ann")).caught_up()
     back = await house.come("ann", after=2, since=since)
     assert {frame["id"] for frame in await back.frames(2)} >= {1}
 
@@ -88,7 +90,7 @@ async def test_what_happens_while_changes_are_read_ends_in_the_newest_state(
     house: "House", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.tell("ann", 2)
-    since = (await house.come("ann")).welcome["since"]
+    since = await (await house.come("ann")).caught_up()
     await house.hub.reading.mark("ann", [1], Mark.READ)
     changes = house.inbox.changes
     reading, go_on = asyncio.Event(), asyncio.Event()
@@ -105,10 +107,52 @@ async def test_what_happens_while_changes_are_read_ends_in_the_newest_state(
     await house.hub.reading.mark("ann", [1], Mark.UNREAD)
     go_on.set()
     back = await coming
-    frames = await back.frames(4)
-    assert [frame["type"] for frame in frames] == ["notification_update"] * 2 + ["unread_count"] * 2
-    assert [frame["read_at"] is None for frame in frames[:2]] == [False, True]
-    assert frames[-1]["unread_count"] == 2
+    told = await back.frames(4)
+    assert [frame["type"] for frame in told] == ["notification_update"] * 2 + ["unread_count"] * 2
+    assert [frame["read_at"] is None for frame in told[:2]] == [False, True]
+    assert told[-1]["unread_count"] == 2
+
+
+async def test_what_was_cut_off_right_after_welcome_comes_with_the_next_hello(
+    build: "Build", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await build(messages_per_second=1000, max_buffered_bytes=65_536)
+    await house.tell("ann", 2)
+    first = await house.come("ann")
+    since = await first.caught_up()
+    await first.socket.close()
+    await house.hub.reading.mark("ann", [1, 2], Mark.READ)
+    write = Connection.write
+
+    def cut(connection: Connection, frame: frames.Outgoing) -> bool:
+        written = write(connection, frame)
+        connection.cut(slow=False)
+        return written
+
+    monkeypatch.setattr(Connection, "write", cut)
+    train = await house.come("ann", after=2, since=since)
+    await train.closed()
+    assert "since" not in train.welcome
+    assert train.since is None
+    monkeypatch.undo()
+    back = await house.come("ann", after=2, since=since)
+    assert [frame["id"] for frame in await back.frames(2)] == [1, 2]
+
+
+async def test_a_moment_is_told_after_everything_up_to_it_and_before_what_is_new(house: "House") -> None:
+    await house.tell("ann", 2)
+    since = await (await house.come("ann")).caught_up()
+    await house.hub.reading.mark("ann", [1], Mark.READ)
+    back = await house.open()
+    back.reads_all = True
+    await back.send(type="hello", token=house.tokens.mint("ann"), after=1, since=since)
+    types = [frame["type"] for frame in await back.frames(4)]
+    assert types == ["welcome", "new_notification", "notification_update", "caught_up"]
+    await back.socket.close()
+    back = await house.open()
+    back.reads_all = True
+    await back.send(type="hello", token=house.tokens.mint("ann"), after=1, since="")
+    assert [frame["type"] for frame in await back.frames(3)] == ["welcome", "reload", "caught_up"]
 
 
 class Device:
@@ -123,12 +167,12 @@ class Device:
     async def look(self, times: int) -> None:
         """Come, follow what happens for a while, and go."""
         client = await self.house.come("ann", after=self.after, since=self.since)
-        self.since = client.welcome["since"]
         for _ in range(times):
             # Answered after everything that hello began.
             await client.send(type="mark_as_read", id=10**9)
             while (frame := await client.frame())["type"] != "error":
                 self.take(frame)
+        self.since = client.since
         self.after = max(self.known)
         await client.socket.close()
 

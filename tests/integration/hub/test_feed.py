@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def feed(house: "House") -> AsyncIterator[LiveFeed]:
-    made = LiveFeed(house.hub)
+    made = LiveFeed(house.hub, lambda _: None)
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()

@@ -70,8 +70,8 @@ messages = st.one_of(
     st.text(max_size=200),
 )
 ANSWERS = {
-    "error", "pong", "unread_count", "notification_update", "notification_withdrawn", "welcome", "renewed", "reload",
-    "subscribed", "unsubscribed", "location_update", "new_notification",
+    "error", "pong", "unread_count", "notification_update", "notification_withdrawn", "welcome", "caught_up", "renewed",
+    "reload", "subscribed", "unsubscribed", "location_update", "new_notification",
 }  # fmt: skip
 
 
@@ -149,7 +149,8 @@ class Fuzzed:
             {"type": "subscribe", "room": "order:2"},
         ):
             await bob.send(json.dumps(message))
-            await bob.recv()
+        while json.loads(await bob.recv())["type"] != "subscribed":
+            pass
         return bob
 
     async def exchange(self, sent: list[str | bytes], *, welcome: bool) -> None:

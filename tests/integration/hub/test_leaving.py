@@ -46,6 +46,7 @@ async def test_meanwhile_nobody_is_let_in_and_who_is_there_is_served(
 ) -> None:
     house = await build(close_seconds=0.6)
     clients = [await house.come("ann") for _ in range(2)]
+    assert [await client.is_quiet() for client in clients] == [True, True]
     leaving = asyncio.create_task(house.hub.leave_all())
     await until(lambda: house.hub.connections_of("ann") == 1)
     with pytest.raises(InvalidStatus) as refused:

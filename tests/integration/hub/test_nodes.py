@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.integration.hub.conftest import Board, Build, Client, Doors, House
 
 HEARTBEAT_SECONDS = 0.2
+CHANNEL = "orderbell:hub:0:test"
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
@@ -81,11 +82,16 @@ Join = Callable[["House"], Awaitable[RedisBroker]]
 async def join(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Join]:
     """Makes a house one of several."""
     monkeypatch.setattr("dispatchers.websocket.catchup.MARGIN_SECONDS", 0.0)
+    monkeypatch.setattr("dispatchers.websocket.catchup.QUIET_SECONDS", HEARTBEAT_SECONDS)
     async with AsyncExitStack() as stack:
 
         async def join(house: "House") -> RedisBroker:
             broker = RedisBroker(
-                redis.url, receive=house.hub.receive, on_gap=house.hub.catch_up, heartbeat_seconds=HEARTBEAT_SECONDS
+                redis.url,
+                receive=house.hub.receive,
+                on_gap=house.hub.catch_up,
+                channel=CHANNEL,
+                heartbeat_seconds=HEARTBEAT_SECONDS,
             )
             house.hub.outward = broker.publish
             await house.hub.catching_up.note()
@@ -318,6 +324,7 @@ class Ear:
             redis.url,
             receive=lambda envelope: self.heard.append(envelope.content),
             on_gap=self.gaps.append,
+            channel=CHANNEL,
             heartbeat_seconds=HEARTBEAT_SECONDS,
         )
 
@@ -413,7 +420,7 @@ async def test_what_cannot_be_read_is_a_gap_and_no_crash(
 ) -> None:
     mouth, ear = ears
     for number, garbage in enumerate([b"", b"x", b"\x02" + b"x" * 50, b"\x01" + b"\0" * 28 + b"\x00\x01\xff"], start=2):
-        await mouth.broker._redis.publish("orderbell:hub", garbage)
+        await mouth.broker._redis.publish(CHANNEL, garbage)
         await until(lambda expected=number: len(ear.gaps) == expected)  # type: ignore[misc]
     mouth.broker.publish(Envelope(status()))
     await until(lambda: len(ear.heard) == 1)

@@ -74,7 +74,8 @@ async def everything(shop: "House", doors: "Doors", board: "Board", made: Announ
     """Each frame that the server has, in each of its forms."""
     board.now = [made]
     client = await shop.come("ann", after=4710)
-    seen = [client.welcome, *await client.frames(2)]
+    client.reads_all = True
+    seen = [client.welcome, *await client.frames(3)]
 
     async def say(kind: str, answers: int = 1, **message: Any) -> None:
         await client.send(type=kind, **message)
@@ -95,6 +96,7 @@ async def everything(shop: "House", doors: "Doors", board: "Board", made: Announ
     doors.people.clear()
     shop.hub.status(doors.statuses["order:815"])
     seen += await client.frames(2)
+    await say("subscribe", room="order:815")
     shop.hub.end_announcement(7)
     seen.append(await client.frame())
     board.now = []

@@ -161,10 +161,75 @@ async def test_a_driver_who_was_replaced_leaves_with_the_next_status(
     assert await ann.is_quiet()
 
 
-def make_old(shop: "House") -> None:
-    """Every admission to the room is a minute old."""
+async def test_who_joins_after_a_status_is_not_shown_where_the_last_driver_was(
+    shop: "House", doors: "Doors", status: Callable[..., Status], place: Callable[..., Location]
+) -> None:
+    shop.hub.locate(place())
+    shop.hub.status(status("assigned"))
+    assert (await (await shop.come("ann")).subscribe())["location"] is None
+    # The status may have been told before this daemon was there, or comes later over Redis.
+    shop.hub.locate(place())
+    doors.statuses["order:1"] = status("assigned")
+    assert (await (await shop.come("ann")).subscribe())["location"] is None
+    shop.hub.locate(place())
+    assert (await (await shop.come("ann")).subscribe())["location"] is not None
+
+
+def make_old(shop: "House", seconds: float = 20) -> None:
+    """Every admission to the room is so old."""
     for member in shop.hub.live_rooms._rooms["order:1"].members.values():
-        member.asked_at -= 60
+        member.asked_at -= seconds
+
+
+async def test_who_says_where_they_are_is_asked_for_again_after_ten_seconds_and_everybody_with_them(
+    shop: "House", doors: "Doors"
+) -> None:
+    dan, ann = await inside(shop, "dan"), await inside(shop)
+    asked = doors.asked
+    make_old(shop, 9)
+    await dan.send(type="location", room="order:1", lat=1, lng=2)
+    assert [(await client.frame())["lat"] for client in (dan, ann)] == [1, 1]
+    assert doors.asked == asked
+    make_old(shop, 1)
+    for lat in range(5):
+        await dan.send(type="location", room="order:1", lat=lat, lng=2)
+    assert [frame["lat"] for frame in await ann.frames(5)] == list(range(5))
+    assert doors.asked == asked + 1
+    make_old(shop, 10)
+    del doors.people["order:1"]["dan"]
+    await dan.send(type="location", room="order:1", lat=9, lng=9)
+    assert [frame["type"] for frame in await dan.frames(7)][5:] == ["unsubscribed", "error"]
+    assert await ann.is_quiet()
+
+
+async def test_many_who_say_where_they_are_wait_for_one_question(shop: "House", doors: "Doors", until: Until) -> None:
+    devices = [await inside(shop, "dan") for _ in range(5)]
+    make_old(shop, 10)
+    asked = doors.asked
+    doors.gate.clear()
+    for device in devices:
+        await device.send(type="location", room="order:1", lat=1, lng=2)
+    await until(lambda: doors.asked == asked + 1)
+    for device in devices:
+        assert await device.is_quiet()
+    assert doors.asked == asked + 1
+    doors.gate.set()
+    for device in devices:
+        assert {frame["type"] for frame in await device.frames(5)} == {"location_update"}
+    assert doors.asked <= asked + 2
+
+
+async def test_while_whose_room_it_is_cannot_be_asked_no_location_is_taken(shop: "House", doors: "Doors") -> None:
+    dan, ann = await inside(shop, "dan"), await inside(shop)
+    make_old(shop)
+    doors.away = True
+    asked = doors.asked
+    for _ in range(3):
+        await dan.send(type="location", room="order:1", lat=1, lng=2)
+        answer = await dan.frame()
+        assert (answer["code"], answer["room"]) == ("unavailable", "order:1")
+    assert doors.asked == asked + 1
+    assert await ann.is_quiet()
 
 
 async def test_an_old_admission_is_asked_for_again_before_a_location_is_shown(

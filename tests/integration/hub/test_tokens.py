@@ -49,6 +49,17 @@ async def test_a_connection_is_not_renewed_with_anothers_token_or_a_bad_one(
     assert house.hub.connections_of("ann") == house.hub.connections_of("bob") == 0
 
 
+async def test_a_token_that_ends_earlier_neither_shortens_the_connection_nor_gives_it_roles(house: "House") -> None:
+    client = await house.come("ann")
+    [connection] = house.hub.people.of("ann")
+    before = connection.expires_at
+    short = house.tokens.mint("ann", lifetime=timedelta(seconds=2), roles=frozenset({"staff"}))
+    await client.send(type="renew", token=short)
+    assert (await client.frame())["code"] == "not_later"
+    assert (connection.expires_at, connection.roles) == (before, frozenset())
+    assert await client.is_quiet()
+
+
 async def test_renew_comes_after_hello(house: "House") -> None:
     client = await house.open()
     await client.send(type="renew", token=house.tokens.mint("ann"))

@@ -77,7 +77,23 @@ def test_two_origins_are_a_bad_request() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["token=t", "x=1&token=t", "TOKEN=t", "token", "tok%65n=t", "access_token=t", "jwt=t", "Authorization=t"]
+    "query",
+    [
+        "token=t",
+        "x=1&token=t",
+        "TOKEN=t",
+        "token",
+        "tok%65n=t",
+        "access_token=t",
+        "jwt=t",
+        "Authorization=t",
+        "bearer=t",
+        "auth=t",
+        "a=1;token=t",
+        "t=eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+        "a=1;t=Bearer%20eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+        "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+    ],
 )
 def test_a_token_in_the_url_is_refused(query: str) -> None:
     assert asked(f"/ws?{query}") == 400
