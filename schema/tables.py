@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -321,6 +322,12 @@ announcement = Table(
     Column("created_by", Text),
     Column("created_at", _moment, nullable=False, server_default=func.now()),
     Index("announcement_current_idx", "starts_at", postgresql_where=text("withdrawn_at IS NULL")),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=func.gen_random_uuid()),
 )
 
 node = Table(

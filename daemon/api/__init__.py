@@ -4,10 +4,10 @@ How it is wired::
 
     tokens = Tokens(settings.auth)
     engine = create_engine(settings.database)    # SQLAlchemy on psycopg; `await engine.dispose()` at the end
-    inbox = Inbox(engine)
+    inbox = Inbox(create_engine(settings.database, "orderbell hub"))    # to be disposed of as well
     hub = Hub(settings.hub, settings.http.allowed_origins, authenticate=tokens.verify, inbox=inbox,
               queries=settings.database.pool_size)
-    app = create_app(settings, tokens=tokens, engine=engine, inbox=inbox, reading=hub.reading,
+    app = create_app(settings, tokens=tokens, engine=engine, inbox=inbox, reading=hub.reading, publish=hub.publish,
                      vapid_public_key=None, feedback=feedback,
                      readiness=health.checks,  # async: check -> None or what is wrong
                      obeyed=lambda: planner.planning)

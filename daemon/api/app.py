@@ -8,10 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config import Settings
 from daemon.api import docs_page, problems
+from daemon.api.around import Faults, NotKept
 from daemon.api.auth import Tokens
 from daemon.api.body import BodyLimit
 from daemon.api.caller import Parts
-from daemon.api.inbox import Inbox, Listing, Statistics
+from daemon.api.costly import Costly
+from daemon.api.inbox import Inbox, Listing, Putting, Statistics
+from daemon.api.inbox.putting import Publish, to_nobody
 from daemon.api.inbox.session import Session
 from daemon.api.rate import Rates
 from daemon.api.routes import health, notifications, push, twilio, unsubscribe
@@ -40,11 +43,13 @@ def create_app(
     readiness: Readiness,
     feedback: Feedback,
     obeyed: Callable[[], Obeyed],
+    publish: Publish = to_nobody,
 ) -> FastAPI:
     """The application, for :class:`daemon.api.server.HttpServer`.
 
     ``reading`` is the hub's: what is read here shows on every screen. ``readiness`` is asked at each /readyz,
-    ``obeyed`` for what the planner goes by at that moment.
+    ``obeyed`` for what the planner goes by at that moment. ``publish`` is the hub's, too: it brings a frame to all
+    connections of a person. ``engine`` is the API's own; the hub and ``inbox`` have another.
     """
     app = FastAPI(
         title="Orderbell",
@@ -58,10 +63,12 @@ def create_app(
         tokens=tokens,
         rates=Rates(settings.http.requests_per_second),
         inbox=inbox,
+        costly=Costly(settings.database.pool_size),
         listing=Listing(session),
+        putting=Putting(engine, inbox, publish),
         statistics=Statistics(session),
         reading=reading,
-        settings=SettingsStore(engine, obeyed),
+        settings=SettingsStore(engine, obeyed, settings.audience),
         subscriptions=Subscriptions(engine, allow_private_endpoints=settings.webpush.allow_private_endpoints),
         vapid_public_key=vapid_public_key,
         feedback=feedback,
@@ -80,6 +87,8 @@ def create_app(
     docs_page.install(app)
     app.mount("/web", WebFiles(), name="web")
     problems.install(app)
+    # The last is the outermost.
+    app.add_middleware(Faults)
     app.add_middleware(BodyLimit)
     if settings.http.allowed_origins:
         app.add_middleware(
@@ -87,5 +96,7 @@ def create_app(
             allow_origins=settings.http.allowed_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Retry-After", "WWW-Authenticate"],
         )
+    app.add_middleware(NotKept)
     return app

@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from daemon.api.auth import Identity, Tokens
-from daemon.api.inbox import Inbox, Listing, Statistics
+from daemon.api.costly import Costly
+from daemon.api.inbox import Inbox, Listing, Putting, Statistics
 from daemon.api.rate import Rates
 from daemon.api.settings_store import SettingsStore
 from daemon.api.subscriptions import Subscriptions
@@ -24,8 +25,10 @@ class Parts:
 
     tokens: Tokens
     rates: Rates
+    costly: Costly
     inbox: Inbox
     listing: Listing
+    putting: Putting
     statistics: Statistics
     reading: Reading
     settings: SettingsStore

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -28,6 +28,12 @@ AWAY = (
     psycopg.errors.ReadOnlySqlTransaction,
 )
 """The database is not there, or not to be written to, as SQLAlchemy and psycopg say it."""
+
+
+BUSY = "Busy: try again."
+HELD = "Something else is changing this: try again."
+TOO_SLOW = "This takes too long: ask for less."
+CANNOT_BE_REACHED = "The database cannot be reached: try again later."
 
 
 class Problem(BaseModel):
@@ -66,12 +72,21 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _database_away(_: Request, error: Exception) -> Response:
-    log.warning("api.database_away", extra={"error": type(error).__name__})
-    return problem(503, "The database cannot be reached: try again later.", {"Retry-After": "5"})
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    match cause:
+        case psycopg.errors.LockNotAvailable() | psycopg.errors.DeadlockDetected():
+            said, seconds = HELD, "2"
+        case psycopg.errors.QueryCanceled():
+            said, seconds = TOO_SLOW, "5"
+        case PoolTimeout():
+            said, seconds = BUSY, "5"
+        case _:
+            said, seconds = CANNOT_BE_REACHED, "5"
+    log.warning("api.database_away", extra={"error": type(cause).__name__})
+    return problem(503, said, {"Retry-After": seconds})
 
 
 async def _unauthenticated(request: Request, error: Exception) -> Response:
@@ -101,11 +116,6 @@ async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     detail = None if error.detail == HTTPStatus(error.status_code).phrase else error.detail
     return problem(error.status_code, detail, dict(error.headers or {}))
-
-
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("api.failed", exc_info=error)
-    return problem(500, "This is a fault of ours; the log says more.")
 
 
 def _sentence(text: str) -> str:

@@ -107,16 +107,17 @@ def _operation(method: str, path: str, operation: Json, schemas: dict[str, Json]
             what = _line(each.get("description", ""))
             yield f"| `{each['name']}` | {each['in']} | {_type(each['schema'])} | {default} | {what} |"
         yield ""
-    body = _json_of(operation.get("requestBody", {}))
+    body = json_of(operation.get("requestBody", {}))
     if body is not None:
         yield f"Body: {_type(body)}, such as\n"
-        yield f"```json\n{json.dumps(_example(body, schemas), ensure_ascii=False)}\n```\n"
-    said = {status: _json_of(answer) for status, answer in sorted(operation["responses"].items())}
+        yield f"```json\n{json.dumps(example_of(body, schemas), ensure_ascii=False)}\n```\n"
+    said = {status: json_of(answer) for status, answer in sorted(operation["responses"].items())}
     answers = [f"{status} with {_type(schema)}" if schema else status for status, schema in said.items()]
     yield f"Answers: {', '.join(answers)}.\n"
 
 
-def _json_of(thing: Json) -> Json | None:
+def json_of(thing: Json) -> Json | None:
+    """The schema of a body or an answer; None where it has no JSON."""
     content: Json = thing.get("content", {}).get("application/json", {})
     return content.get("schema")
 
@@ -171,19 +172,19 @@ def _default(schema: Json) -> str:
     return f"`{json.dumps(schema['default'])}`" if schema.get("default") not in (None, []) else ""
 
 
-def _example(schema: Json, schemas: dict[str, Json]) -> Any:
+def example_of(schema: Json, schemas: dict[str, Json]) -> Any:
     """One that a schema gives, or one that is made of its fields'."""
     match schema:
         case {"$ref": str(reference)}:
-            example = _example(schemas[reference.rpartition("/")[2]], schemas)
+            example = example_of(schemas[reference.rpartition("/")[2]], schemas)
         case {"examples": [first, *_]} | {"default": first} | {"enum": [first, *_]}:
             example = first
         case {"anyOf": [dict(first), *_]}:
-            example = _example(first, schemas)
+            example = example_of(first, schemas)
         case {"properties": _}:
-            example = {name: _example(of, schemas) for name, of in schema["properties"].items()}
+            example = {name: example_of(of, schemas) for name, of in schema["properties"].items()}
         case {"type": "array", "items": dict(item)}:
-            example = [_example(item, schemas)]
+            example = [example_of(item, schemas)]
         case _:
             example = {"integer": 1, "number": 1.0, "boolean": True, "object": {}}.get(schema.get("type", ""), "")
     return example

@@ -69,7 +69,6 @@ class AlwaysTold:
     """A rule that is critical: no preference counts."""
 
     event: str
-    audience: str
     channels: Sequence[str]
 
 
@@ -91,9 +90,16 @@ class Effective:
     critical: Sequence[AlwaysTold]
 
 
-def effective(own: Own, person: Person, closed: frozenset[tuple[str, str]], policy: Policy, now: datetime) -> Effective:
+def effective(
+    own: Own,
+    person: Person,
+    closed: frozenset[tuple[str, str]],
+    policy: Policy,
+    of_rows: frozenset[str],
+    now: datetime,
+) -> Effective:
     """``person`` is what the application says, with the person's own choices over it; ``closed`` are those (channel,
-    address) of theirs that nothing is sent to.
+    address) of theirs that nothing is sent to; ``of_rows`` are the audiences that anybody may be in, with a row.
     """
     zone = zone_of(person.time_zone, default=policy.zone)
     windows = policy.quiet if own.quiet is None else own.quiet
@@ -113,13 +119,18 @@ def effective(own: Own, person: Person, closed: frozenset[tuple[str, str]], poli
             for name in sorted(policy.channels)
         ],
         not_declined=sorted(NOT_DECLINED),
-        critical=[
-            AlwaysTold(rule.event, rule.audience, rule.all_channels)
-            for _, rules in sorted(policy.rules.items())
-            for rule in rules
-            if rule.critical
-        ],
+        critical=_critical(policy, of_rows),
     )
+
+
+def _critical(policy: Policy, of_rows: frozenset[str]) -> list[AlwaysTold]:
+    """What is told to an audience that is always the same is not said: it would tell everybody of that audience."""
+    told: dict[str, dict[str, None]] = {}
+    for event, rules in sorted(policy.rules.items()):
+        for rule in rules:
+            if rule.critical and rule.audience in of_rows:
+                told.setdefault(event, {}).update(dict.fromkeys(rule.all_channels))
+    return [AlwaysTold(event, list(channels)) for event, channels in told.items()]
 
 
 def _channel(name: str, own: Own, person: Person, closed: frozenset[tuple[str, str]], policy: Policy) -> Channel:

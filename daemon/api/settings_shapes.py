@@ -78,7 +78,7 @@ class Switch(BaseModel):
 class Snooze(BaseModel):
     """One of the two."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"minutes": 60}, {"until": A_MOMENT}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"minutes": 60}]})
 
     minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] | None = Field(default=None, description="from now on")
     until: AwareDatetime | None = Field(default=None, description="with a time zone, within a year")
@@ -134,7 +134,6 @@ class PreferenceOut(Out):
 
 class CriticalOut(Out):
     event: str = Field(examples=["order.recalled"])
-    audience: str = Field(examples=["customer"])
     channels: list[str] = Field(examples=[["inbox", "email", "sms"]])
 
 
@@ -152,4 +151,4 @@ class SettingsOut(Out):
     channels: list[OwnChannelOut]
     preferences: list[PreferenceOut] = Field(description="each category on each channel")
     not_declined: list[Category] = Field(description="categories that cannot be switched off by themselves")
-    critical: list[CriticalOut] = Field(description="what is told whatever is chosen here")
+    critical: list[CriticalOut] = Field(description="what is told about things of this person whatever is chosen here")

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from config.mapping import Audience, parameters_of
 from config.quiet import QuietWindow
 from daemon.api.settings import Effective, Own, effective
 from daemon.planning.known import Known
@@ -47,9 +48,10 @@ class Choice:
 class SettingsStore:
     """Answers for one person at a time, and writes nobody else's rows."""
 
-    def __init__(self, engine: AsyncEngine, obeyed: Callable[[], Obeyed]) -> None:
+    def __init__(self, engine: AsyncEngine, obeyed: Callable[[], Obeyed], audiences: Mapping[str, Audience]) -> None:
         """``obeyed`` is asked each time: the configuration may be read again."""
         self._engine = engine
+        self._of_rows = frozenset(name for name, audience in audiences.items() if _is_of_rows(audience))
         self._obeyed = obeyed
 
     @property
@@ -61,7 +63,7 @@ class SettingsStore:
         """What the daemon goes by for this person."""
         own, row = await self._own(user_id)
         person, closed = await self._looked_up(user_id, row)
-        return effective(own, person, closed, self._obeyed().policy, datetime.now(UTC))
+        return effective(own, person, closed, self._obeyed().policy, self._of_rows, datetime.now(UTC))
 
     async def write(self, user_id: str, values: Mapping[str, str | bool | None]) -> None:
         """Of locale, time_zone and do_not_disturb those that are in ``values``; None takes the person's own back."""
@@ -89,7 +91,10 @@ class SettingsStore:
             "channels": [choice.channel for choice in choices],
             "enabled": [choice.enabled for choice in choices],
         }
-        await self._execute(SQL["choose"], parameters)
+        async with self._engine.begin() as connection:
+            # One statement takes back and puts down: no order of its rows is the same for two devices of a person.
+            await connection.exec_driver_sql(SQL["one_at_a_time"], {"user_id": user_id})
+            await connection.exec_driver_sql(SQL["choose"], parameters)
 
     async def _write_own(self, user_id: str, values: Mapping[str, str | bool | None]) -> None:
         names = ("locale", "time_zone", "quiet", "do_not_disturb")
@@ -132,6 +137,11 @@ class SettingsStore:
     async def _execute(self, statement: LiteralString, parameters: Mapping[str, Any]) -> None:
         async with self._engine.begin() as connection:
             await connection.exec_driver_sql(statement, dict(parameters))
+
+
+def _is_of_rows(audience: Audience) -> bool:
+    """Who is in it depends on what has happened: it may be anybody."""
+    return audience.column is not None or bool(parameters_of(audience.query or ""))
 
 
 async def _known(connection: AsyncConnection[TupleRow], obeyed: Obeyed, user_id: str) -> Known:

@@ -28,6 +28,12 @@ CREATE TABLE orderbell.announcement (
 );
 CREATE INDEX announcement_current_idx ON orderbell.announcement (starts_at) WHERE withdrawn_at IS NULL;
 
+-- Which installation this is: several may share one Redis, and must not hear each other.
+CREATE TABLE orderbell.installation (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid()
+);
+INSERT INTO orderbell.installation DEFAULT VALUES;
+
 -- Who is connected now, and to which daemon. Lost in a crash of the database, and written again by each daemon.
 CREATE UNLOGGED TABLE orderbell.node (
     name text PRIMARY KEY,
@@ -92,11 +98,11 @@ $$;
 -- Whether something was sent with this idempotency key and is planned, or about to be: the outbox is empty most of the time.
 CREATE FUNCTION orderbell.is_known(key text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
     SELECT EXISTS (SELECT FROM orderbell.event e WHERE e.idempotency_key = is_known.key)
         OR EXISTS (SELECT FROM orderbell.change c
-                   WHERE c.op IN ('event', 'message') AND c.old->>'idempotency_key' = is_known.key);
-END;
+                   WHERE c.op IN ('event', 'message') AND c.old->>'idempotency_key' = is_known.key)
+$$;
 
 CREATE OR REPLACE FUNCTION orderbell.cancel(idempotency_key text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -13,6 +13,13 @@ WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
   AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
 ORDER BY id DESC LIMIT %(limit)s;
 
+-- name: lock_key
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(1), 'orderbell', 'key', %(key)s::text), 0));
+
+-- name: is_known
+SELECT orderbell.is_known(%(key)s)
+       OR EXISTS (SELECT FROM orderbell.scheduled WHERE idempotency_key = %(key)s) AS known;
+
 -- name: tell
 SELECT orderbell.tell(%(message)s::json, %(key)s, %(scheduled_for)s, %(expires_at)s);
 
@@ -27,6 +34,14 @@ SELECT orderbell.reschedule(%(key)s, %(scheduled_for)s) AS done;
 
 -- name: extend
 SELECT orderbell.extend(%(key)s, %(expires_at)s) AS done;
+
+-- name: is_too_late
+-- Whether what waits under this key would be over before it is sent: with this time, or with this end.
+SELECT EXISTS (
+    SELECT FROM orderbell.scheduled WHERE idempotency_key = %(key)s
+      AND coalesce(%(expires_at)s::timestamptz, expires_at)
+          <= greatest(coalesce(%(scheduled_for)s::timestamptz, scheduled_for), now())
+) AS late;
 
 -- name: scheduled
 -- The message as text: what an application has put into it may be no text that PostgreSQL can take out of it. Nor can a
@@ -94,6 +109,16 @@ SELECT * FROM (
        AND (%(since)s::timestamptz IS NULL OR h.finished_at >= %(since)s)
      ORDER BY h.id DESC LIMIT %(limit)s)
 ) every ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: count_failed
+-- As `retry.sql` brings them back: what is not of a notification any more never is.
+SELECT count(*) FROM orderbell.delivery_history h
+JOIN orderbell.notification n ON n.id = h.notification_id
+JOIN orderbell.message m ON m.id = coalesce(h.message_id, n.message_id)
+WHERE h.state = 'failed'
+  AND (%(ids)s::bigint[] IS NULL OR h.id = ANY(%(ids)s))
+  AND (%(channel)s::text IS NULL OR h.channel = %(channel)s)
+  AND (%(error)s::text IS NULL OR position(lower(%(error)s) IN lower(coalesce(h.error, ''))) > 0);
 
 -- name: delivery
 SELECT d.id, d.notification_id, d.channel, d.address, d.state, NULL AS reason, d.attempt, NULL AS provider,

@@ -2,10 +2,10 @@
 
 -- name: summary
 -- In one statement: the count is as of that id, and what commits later is not before that transaction.
-SELECT coalesce(max(id), 0),
-       count(*) FILTER (WHERE read_at IS NULL AND withdrawn_at IS NULL AND deleted_at IS NULL),
-       pg_snapshot_xmin(pg_current_snapshot())::text
-FROM orderbell.notification WHERE user_id = %(user_id)s;
+SELECT (SELECT coalesce(max(id), 0) FROM orderbell.notification WHERE user_id = %(user_id)s),
+       (SELECT count(*) FROM orderbell.notification
+        WHERE user_id = %(user_id)s AND read_at IS NULL AND withdrawn_at IS NULL AND deleted_at IS NULL),
+       pg_snapshot_xmin(pg_current_snapshot())::text;
 
 -- name: replay
 SELECT n.id, n.event, n.subject, n.audience, n.category, n.priority, m.title, m.body, m.url, m.action, n.created_at,
@@ -20,7 +20,7 @@ SELECT n.id, n.read_at, n.seen_at, n.archived_at, n.withdrawn_at IS NOT NULL OR 
 FROM (SELECT WHERE %(since)s::xid8 <= pg_snapshot_xmax(pg_current_snapshot())) known
 LEFT JOIN LATERAL (
     SELECT * FROM orderbell.notification
-    WHERE user_id = %(user_id)s AND changed >= %(since)s::xid8 AND id <= %(up_to)s
+    WHERE user_id = %(user_id)s AND changed >= %(since)s::xid8 AND changed < pg_snapshot_xmax(pg_current_snapshot()) AND id <= %(up_to)s
     ORDER BY id LIMIT %(limit)s
 ) n ON true
 ORDER BY n.id;
@@ -80,9 +80,29 @@ WITH newest AS (
         seen_at = coalesce(n.seen_at, now()),
         archived_at = CASE WHEN %(mark)s::text = 'archived' THEN now() ELSE n.archived_at END,
         changed = pg_current_xact_id()
-    FROM mine WHERE n.id = mine.id
+    FROM mine WHERE n.id = mine.id AND n.user_id = %(user_id)s
 )
 SELECT id, now() FROM newest;
+
+-- name: put_away
+-- Whatever is read and still in the inbox. Locked first: what somebody marks as unread meanwhile is looked at again once
+-- its lock is free, and stays. Says how many, and how the first of them stand.
+WITH mine AS MATERIALIZED (
+    SELECT id FROM orderbell.notification
+    WHERE user_id = %(user_id)s AND read_at IS NOT NULL AND archived_at IS NULL AND withdrawn_at IS NULL
+      AND deleted_at IS NULL
+    ORDER BY id FOR UPDATE
+), marked AS (
+    UPDATE orderbell.notification n
+    SET seen_at = coalesce(n.seen_at, now()),
+        archived_at = CASE WHEN %(mark)s::text = 'archived' THEN now() END,
+        deleted_at = CASE WHEN %(mark)s::text = 'deleted' THEN now() END,
+        changed = pg_current_xact_id()
+    FROM mine WHERE n.id = mine.id AND n.user_id = %(user_id)s
+    RETURNING n.id, n.read_at, n.seen_at, n.archived_at, n.deleted_at
+)
+SELECT (SELECT count(*) FROM marked), id, read_at, seen_at, archived_at, deleted_at IS NOT NULL, false
+FROM marked ORDER BY id LIMIT %(most)s;
 
 -- name: moment
 -- How far all inboxes are: the newest id by the primary key's index.
@@ -109,7 +129,7 @@ LEFT JOIN LATERAL (
     SELECT c.* FROM unnest(%(people)s::text[]) AS p (user_id)
     CROSS JOIN LATERAL (
         SELECT * FROM orderbell.notification
-        WHERE user_id = p.user_id AND changed >= %(since)s::xid8
+        WHERE user_id = p.user_id AND changed >= %(since)s::xid8 AND changed < pg_snapshot_xmax(pg_current_snapshot())
         ORDER BY id LIMIT %(limit)s
     ) c
     ORDER BY c.id LIMIT %(limit)s
@@ -117,14 +137,14 @@ LEFT JOIN LATERAL (
 ORDER BY n.id;
 
 -- name: stats
--- What a person was told since some days ago (UTC): per event, per day, and in all. "delivered": on one channel at least
--- it was taken for delivery.
+-- What a person was told since some days ago (UTC): per event, per day, and in all; also what they have deleted since.
+-- "delivered": on one channel at least it was taken for delivery.
 WITH mine AS MATERIALIZED (
     SELECT id, event, (created_at AT TIME ZONE 'UTC')::date AS day, read_at,
            CASE WHEN read_at IS NOT NULL THEN greatest(extract(epoch FROM read_at - created_at), 0) END::double precision
                AS seconds
     FROM orderbell.notification
-    WHERE user_id = %(user_id)s AND withdrawn_at IS NULL AND deleted_at IS NULL AND created_at >= %(since)s::timestamptz
+    WHERE user_id = %(user_id)s AND withdrawn_at IS NULL AND created_at >= %(since)s::timestamptz
 ), delivered AS MATERIALIZED (
     SELECT DISTINCT h.notification_id FROM mine
     JOIN orderbell.delivery_history h ON h.notification_id = mine.id
@@ -140,7 +160,7 @@ ORDER BY count(*) DESC, event, day;
 -- How far the deliveries of the same have come.
 WITH mine AS MATERIALIZED (
     SELECT id, subject FROM orderbell.notification
-    WHERE user_id = %(user_id)s AND withdrawn_at IS NULL AND deleted_at IS NULL AND created_at >= %(since)s::timestamptz
+    WHERE user_id = %(user_id)s AND withdrawn_at IS NULL AND created_at >= %(since)s::timestamptz
 )
 SELECT channel, state, count(*) FROM (
     SELECT h.channel, h.state FROM mine

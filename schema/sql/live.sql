@@ -1,5 +1,8 @@
 -- Who is connected, to which daemon; and what is announced.
 
+-- name: installation
+SELECT id::text FROM orderbell.installation;
+
 -- name: beat
 -- This daemon is there; what daemons left behind that are not is swept away.
 WITH seen AS (
@@ -9,7 +12,9 @@ WITH seen AS (
     DELETE FROM orderbell.node WHERE seen_at < now() - make_interval(secs => %(dead)s) AND name <> %(node)s
     RETURNING name
 )
-DELETE FROM orderbell.online o WHERE o.node IN (SELECT name FROM dead);
+DELETE FROM orderbell.online o
+WHERE o.node IN (SELECT name FROM dead)
+   OR o.node <> %(node)s AND NOT EXISTS (SELECT FROM orderbell.node n WHERE n.name = o.node);
 
 -- name: came
 INSERT INTO orderbell.online (user_id, node) SELECT u, %(node)s FROM unnest(%(people)s::text[]) AS u
@@ -33,8 +38,8 @@ JOIN orderbell.node n ON n.name = o.node AND n.seen_at > now() - make_interval(s
 WHERE o.user_id = ANY(%(people)s) AND o.node <> %(node)s;
 
 -- name: announcements
--- Those that hold now.
+-- Those that hold now, the newest first.
 SELECT id, audience, level, title, body, url, action, starts_at, ends_at FROM orderbell.announcement
 WHERE withdrawn_at IS NULL AND (ends_at IS NULL OR ends_at > now())
   AND starts_at <= now()
-ORDER BY starts_at, id LIMIT %(limit)s;
+ORDER BY starts_at DESC, id DESC LIMIT %(limit)s;

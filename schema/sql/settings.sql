@@ -28,8 +28,11 @@ ON CONFLICT (user_id) DO UPDATE SET snoozed_until = excluded.snoozed_until, chan
 UPDATE orderbell.person SET snoozed_until = NULL, changed_at = now()
 WHERE user_id = %(user_id)s AND snoozed_until IS NOT NULL;
 
+-- name: one_at_a_time
+-- Before "choose": two devices of a person one after the other, until the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(1), 'orderbell', 'preference', %(user_id)s::text), 0));
+
 -- name: choose
--- In the order of their keys, so that two devices of a person do not wait for each other.
 WITH chosen AS (
     SELECT * FROM unnest(%(categories)s::text[], %(channels)s::text[], %(enabled)s::boolean[])
         AS c (category, channel, enabled)

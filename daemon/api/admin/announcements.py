@@ -12,6 +12,7 @@ from daemon.api.admin.desk import SQL, Change, Desk, refused
 from daemon.api.admin.pages import Page
 
 ENDS_FIRST = "must be after its start"
+IS_OVER = "is over already; to take an announcement away, withdraw it"
 
 
 class Level(StrEnum):
@@ -70,7 +71,7 @@ class Announcements:
         return Announcement.model_validate(rows[0]) if rows else None
 
     async def create(self, actor: str, values: Mapping[str, Any]) -> Announcement:
-        """``values`` has every column that staff writes. Raises RequestValidationError for an end before the start."""
+        """``values`` has every column that staff writes. Raises RequestValidationError for an end that is no end."""
         _in_order(values["starts_at"] or datetime.now(UTC), values["ends_at"])
         async with self._desk.change(actor) as change:
             (made,) = await change.rows(SQL["announce"], **values, created_by=actor)
@@ -120,3 +121,5 @@ async def _rung(change: Change, id_: int, what: str, **detail: Any) -> Announcem
 def _in_order(starts_at: datetime, ends_at: datetime | None) -> None:
     if ends_at is not None and ends_at <= starts_at:
         raise refused(ENDS_FIRST, "body", "ends_at")
+    if ends_at is not None and ends_at <= datetime.now(UTC):
+        raise refused(IS_OVER, "body", "ends_at")

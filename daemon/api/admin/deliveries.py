@@ -155,7 +155,7 @@ class Deliveries:
             changes = 0
             if failed.error is not None and failed.ids is None and failed.channel is None:
                 changes = await change.count(RETRY["bring_back_changes"], ids=None, error=failed.error)
-            (left,) = await change.rows(RETRY["count_failed_deliveries"], **failed.given)
+            (left,) = await change.rows(SQL["count_failed"], **failed.given)
             if count or changes:
                 one = failed.ids is not None and len(failed.ids) == 1
                 await change.audit(

@@ -1,13 +1,13 @@
 """What is to be told later, and what can still be done about what was told."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from daemon.api.admin.cursors import cursor_of, moment_and_id_in
-from daemon.api.admin.desk import SQL, Desk
+from daemon.api.admin.desk import SQL, Change, Desk, refused
 from daemon.api.admin.pages import Page
 
 
@@ -43,19 +43,32 @@ class Schedule:
         return await self._change(actor, "cancel", key)
 
     async def reschedule(self, actor: str, key: str, scheduled_for: datetime) -> bool:
-        """Another time, for what was not told yet."""
+        """Another time, for what was not told yet. Raises RequestValidationError for one after its end."""
         return await self._change(actor, "reschedule", key, scheduled_for=scheduled_for)
 
     async def extend(self, actor: str, key: str, expires_at: datetime) -> bool:
-        """Another end, also of what waits in a queue."""
+        """Another end, also of what waits in a queue. Raises RequestValidationError for one before its time."""
         return await self._change(actor, "extend", key, expires_at=expires_at)
 
     async def _change(self, actor: str, what: str, key: str, **given: datetime) -> bool:
         async with self._desk.change(actor) as change:
+            if given:
+                await _check(change, key, **given)
             (done,) = await change.rows(SQL[what], key=key, **given)
             if done["done"]:
                 await change.audit(f"scheduled.{what}", f"key:{key}", **given)
         return bool(done["done"])
+
+
+async def _check(
+    change: Change, key: str, *, scheduled_for: datetime | None = None, expires_at: datetime | None = None
+) -> None:
+    field = "scheduled_for" if expires_at is None else "expires_at"
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise refused("must be to come; to take it back, cancel it", "body", field)
+    (found,) = await change.rows(SQL["is_too_late"], key=key, scheduled_for=scheduled_for, expires_at=expires_at)
+    if found["late"]:
+        raise refused("would be over before it is sent: expires_at must be after scheduled_for", "body", field)
 
 
 def _title(message: str | None) -> str | None:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from config import Settings
+from config.check import known_channels
 from config.mapping import parameters_of
 from config.suggestions import did_you_mean
-from daemon.api.admin.desk import SQL, Desk
+from daemon.api.admin.desk import SQL, Change, Desk
 from daemon.planning.direct import Message
 from daemon.planning.policy import Policy
 
@@ -41,11 +42,13 @@ class Sending:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def tell(self, actor: str, action: str, message: Message, when: When) -> None:
-        """Tell ``message``; the same key twice is one message."""
+    async def tell(self, actor: str, action: str, message: Message, when: When) -> bool:
+        """Tell ``message``; False where something was sent with this key already, whatever it was."""
         written = message.model_dump(mode="json", exclude_none=True)
         whom = {"audience": message.audience} if message.audience else {"people": len(message.people)}
         async with self._desk.change(actor) as change:
+            if await _is_known(change, when.key):
+                return False
             await change.rows(
                 SQL["tell"],
                 message=json.dumps(written),
@@ -56,10 +59,13 @@ class Sending:
             await change.audit(
                 action, f"message:{when.key}", to=whom, title=message.title, channels=message.channels, **when.said
             )
+        return True
 
-    async def send(self, actor: str, event: str, row: str, data: Mapping[str, Any], when: When) -> None:
-        """Send an event that the rules are for; ``row`` is the key of what it is about."""
+    async def send(self, actor: str, event: str, row: str, data: Mapping[str, Any], when: When) -> bool:
+        """Send an event that the rules are for; ``row`` is the key of what it is about. False as above."""
         async with self._desk.change(actor) as change:
+            if await _is_known(change, when.key):
+                return False
             await change.rows(
                 SQL["send"],
                 event=event,
@@ -70,6 +76,16 @@ class Sending:
                 expires_at=when.expires_at,
             )
             await change.audit("event.send", f"event:{when.key}", event=event, row=row, **when.said)
+        return True
+
+
+async def _is_known(change: Change, key: str) -> bool:
+    """Whether something was sent, or is to be sent, with this key. Until the end of the transaction nobody else of the
+    staff sends anything with it.
+    """
+    await change.rows(SQL["lock_key"], key=key)
+    (known,) = await change.rows(SQL["is_known"], key=key)
+    return bool(known["known"])
 
 
 def audiences_of(settings: Settings, *, of_any_event: bool = True) -> list[str]:
@@ -100,6 +116,14 @@ def not_an_audience(name: str, settings: Settings, known: list[str]) -> str | No
 def not_a_channel(name: str, policy: Policy) -> str | None:
     """What is wrong with this channel; None where something can be sent on it."""
     known = channels_of(policy)
+    if name in known:
+        return None
+    return f'there is no channel "{name}"{did_you_mean(name, known)}; there is {", ".join(known)}'
+
+
+def not_any_channel(name: str) -> str | None:
+    """What is wrong with the name of a channel; None where deliveries can be on it, whether it is set up or not."""
+    known = known_channels()
     if name in known:
         return None
     return f'there is no channel "{name}"{did_you_mean(name, known)}; there is {", ".join(known)}'

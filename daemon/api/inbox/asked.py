@@ -40,6 +40,11 @@ class Asked(BaseModel):
     )
 
     @property
+    def costly(self) -> bool:
+        """Whether the whole inbox may have to be looked through, with what is said in it."""
+        return self.q is not None
+
+    @property
     def which(self) -> Filter:
         order = [] if self.order is None else [f"order:{self.order}"]
         return Filter(
@@ -59,4 +64,4 @@ class Asked(BaseModel):
 class AskedStats(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    days: int = Field(30, ge=1, le=365, description="the last so many (UTC), today included")
+    days: int = Field(30, ge=1, le=365, description="the last so many (UTC), today included; as far as is kept")

@@ -100,17 +100,6 @@ class Listing:
         ((total, unread, unseen_ones, archived),) = await self._session.rows(query)
         return Count(total, unread, unseen_ones, archived)
 
-    async def newest_id(self, user_id: str) -> int:
-        """0 in an empty inbox."""
-        ((newest,),) = await self._session.rows(select(func.coalesce(func.max(_n.id), 0)).where(_n.user_id == user_id))
-        return int(newest)
-
-    async def read_ones(self, user_id: str, *, after: int, up_to: int, limit: int) -> list[int]:
-        """Ids of what was read and is not archived, oldest first."""
-        bounds = (_n.id > after, _n.id <= up_to)
-        query = select(_n.id).where(_n.user_id == user_id, *_in_inbox, _n.read_at.is_not(None), *bounds)
-        return [row[0] for row in await self._session.rows(query.order_by(_n.id).limit(limit))]
-
 
 def _of(user_id: str) -> Select[tuple[object, ...]]:
     columns = [message.c[name] if name in {"title", "body", "url", "action"} else _n[name] for name in COLUMNS]

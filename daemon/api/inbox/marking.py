@@ -1,6 +1,6 @@
 """What the hub asks of the inboxes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any, LiteralString
 
@@ -17,6 +17,9 @@ SQL = statements("inbox")
 
 ALL_MARKS = frozenset({Mark.READ, Mark.SEEN, Mark.ARCHIVED})
 """What can be done with a whole inbox."""
+
+OF_MANY_SECONDS = 60
+"""Statements about all people of a hub take longer than those that a person waits for, and come seldom."""
 
 LARGEST_XID = 2**64 - 1
 
@@ -56,12 +59,12 @@ class Inbox:
         return AllMarked(up_to, mark, now.astimezone(UTC))
 
     async def moment(self) -> Moment:
-        ((last_id, since),) = await self._rows(SQL["moment"])
+        ((last_id, since),) = await self._of_many(SQL["moment"])
         return Moment(last_id, since)
 
     async def missed(self, people: Sequence[str], after: int, limit: int) -> Sequence[tuple[str, Notification]]:
         """What came after ``after`` to any of ``people``, each with its person: the first ``limit``, by id."""
-        rows = await self._rows(SQL["missed"], people=list(people), after=after, limit=limit)
+        rows = await self._of_many(SQL["missed"], people=list(people), after=after, limit=limit)
         return [(row[0], notification_of(row[1:])) for row in rows]
 
     async def missed_changes(
@@ -70,25 +73,34 @@ class Inbox:
         """As :meth:`changes`, of any of ``people``, each with its person."""
         if not _is_moment(since):
             return None
-        rows = await self._rows(SQL["missed_changes"], people=list(people), since=since, limit=limit)
+        rows = await self._of_many(SQL["missed_changes"], people=list(people), since=since, limit=limit)
         return [(row[0], standing_of(row[1:])) for row in rows if row[0] is not None] if rows else None
 
     async def _rows(self, statement: LiteralString, **parameters: Any) -> Sequence[Sequence[Any]]:
         async with self._engine.connect() as connection:
             return (await connection.exec_driver_sql(statement, parameters)).all()
 
-    async def _written(self, statement: LiteralString, **parameters: Any) -> Sequence[Sequence[Any]]:
-        for _ in range(TRIES - 1):
-            try:
-                return await self._once(statement, parameters)
-            except OperationalError as error:
-                if not isinstance(error.orig, psycopg.errors.DeadlockDetected):
-                    raise
-        return await self._once(statement, parameters)
-
-    async def _once(self, statement: LiteralString, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+    async def _of_many(self, statement: LiteralString, **parameters: Any) -> Sequence[Sequence[Any]]:
         async with self._engine.begin() as connection:
+            await connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{OF_MANY_SECONDS}s'")
             return (await connection.exec_driver_sql(statement, parameters)).all()
+
+    async def _written(self, statement: LiteralString, **parameters: Any) -> Sequence[Sequence[Any]]:
+        return await written(self._engine, statement, parameters)
+
+
+async def written(
+    engine: AsyncEngine, statement: LiteralString, parameters: Mapping[str, Any]
+) -> Sequence[Sequence[Any]]:
+    """What a statement that writes yields, in a transaction of its own; after a deadlock it is tried again."""
+    for left in reversed(range(TRIES)):
+        try:
+            async with engine.begin() as connection:
+                return (await connection.exec_driver_sql(statement, dict(parameters))).all()
+        except OperationalError as error:
+            if not left or not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                raise
+    raise AssertionError  # pragma: no cover - the last try returns or raises
 
 
 def _is_moment(since: str) -> bool:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.exceptions import HTTPException
 
+from daemon.api.problems import TOO_SLOW
+
 MOST_SECONDS = 5.0
 """Of one statement: a search through a large inbox does not keep a connection from everybody else."""
 
@@ -18,7 +20,7 @@ class TooSlow(HTTPException):
     """The database did not come to an end in time."""
 
     def __init__(self) -> None:
-        super().__init__(503, "This takes too long: ask for less.", {"Retry-After": "5"})
+        super().__init__(503, TOO_SLOW, {"Retry-After": "5"})
 
 
 class Session:

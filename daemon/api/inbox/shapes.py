@@ -175,9 +175,9 @@ class ChannelOut(BaseModel):
 
 
 class StatsOut(BaseModel):
-    """Without what was withdrawn or deleted."""
+    """Without what was withdrawn."""
 
-    since: date = Field(description="the first day (UTC)", examples=["2026-04-05"])
+    since: date = Field(description="the first day (UTC): later where no more is kept", examples=["2026-04-05"])
     total: ToldOut
     types: list[EventToldOut] = Field(description="the most frequent first")
     channels: list[ChannelOut]

@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Notifications, without those that are gone."""
+    """Notifications, without those that were withdrawn."""
 
     notifications: int = 0
     delivered: int = 0

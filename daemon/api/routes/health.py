@@ -27,12 +27,14 @@ async def _readiness(request: Request) -> Readiness:
     return cast("Readiness", request.app.state.readiness)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> Alive:
     """The process is alive and its event loop turns."""
     return Alive()
 
 
+@router.head("/readyz", response_model=Ready, include_in_schema=False)
 @router.get("/readyz", response_model=Ready, responses=documented(503))
 async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Ready | Response:
     """Every part works, or 503 with the reasons."""

@@ -1,5 +1,6 @@
 """A person's inbox."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -35,16 +36,14 @@ from dispatchers.websocket.contract import Mark, Standing
 
 NONE_SUCH = "There is no such notification."
 
-AT_ONCE = 500
-"""Marked in one transaction, and shown on screens, where a whole inbox is gone through."""
-
 router = person_router("/api/notifications", "inbox")
 
 
 @router.get("")
 async def list_notifications(caller: Caller, parts: WithParts, asked: Annotated[Asked, Query()]) -> Page:
     """Newest first. What was withdrawn or deleted is never in it."""
-    found = await parts.listing.newest(caller.user_id, asked.which, before=asked.before, limit=asked.limit + 1)
+    async with parts.costly.turn(caller.user_id) if asked.costly else nullcontext():
+        found = await parts.listing.newest(caller.user_id, asked.which, before=asked.before, limit=asked.limit + 1)
     items = [NotificationOut.model_validate(one) for one in found[: asked.limit]]
     return Page(items=items, next=items[-1].id if len(found) > asked.limit else None)
 
@@ -57,8 +56,12 @@ async def count_notifications(caller: Caller, parts: WithParts) -> Counts:
 
 @router.get("/stats")
 async def notification_stats(caller: Caller, parts: WithParts, asked: Annotated[AskedStats, Query()]) -> StatsOut:
-    """How much this person was told, on which ways, and how soon they read it."""
-    stats = await parts.statistics.of(caller.user_id, asked.days, datetime.now(UTC).date())
+    """How much this person was told, on which ways, and how soon they read it. Days whose deliveries are forgotten
+    already (`delivery.history_days`) are left out: `since` says from when it is.
+    """
+    days = min(asked.days, parts.feedback.settings.history_days)
+    async with parts.costly.turn(caller.user_id):
+        stats = await parts.statistics.of(caller.user_id, days, datetime.now(UTC).date())
     return StatsOut(
         since=stats.since,
         total=ToldOut.model_validate(stats.total),
@@ -85,13 +88,13 @@ async def mark_all_seen(caller: Caller, parts: WithParts) -> AllSeen:
 @router.post("/archive-read")
 async def archive_read(caller: Caller, parts: WithParts) -> Archived:
     """Archive everything that is read."""
-    return Archived(archived=await _all_read_ones(caller, parts, Mark.ARCHIVED))
+    return Archived(archived=await _put_away(caller, parts, Mark.ARCHIVED))
 
 
 @router.delete("/read")
 async def clear_read(caller: Caller, parts: WithParts) -> Deleted:
     """Delete everything that is read and not archived, on every device."""
-    return Deleted(deleted=await _all_read_ones(caller, parts, Mark.DELETED))
+    return Deleted(deleted=await _put_away(caller, parts, Mark.DELETED))
 
 
 @router.post("/bulk")
@@ -166,11 +169,6 @@ def _out(standing: Standing) -> StandingOut:
     return StandingOut.model_validate(standing)
 
 
-async def _all_read_ones(caller: Identity, parts: Parts, mark: Mark) -> int:
-    """Mark what is read now; returns how many that were. Some at a time: nobody waits for a large inbox."""
-    after, marked = 0, 0
-    up_to = await parts.listing.newest_id(caller.user_id)
-    while ids := await parts.listing.read_ones(caller.user_id, after=after, up_to=up_to, limit=AT_ONCE):
-        marked += len(await parts.reading.mark(caller.user_id, ids, mark))
-        after = ids[-1]
-    return marked
+async def _put_away(caller: Identity, parts: Parts, mark: Mark) -> int:
+    async with parts.costly.turn(caller.user_id):
+        return await parts.putting.away(caller.user_id, mark)

@@ -22,7 +22,7 @@ class Keys(BaseModel):
     p256dh: str = Field(
         max_length=256,
         description="the browser's P-256 public key, base64url",
-        examples=["BNcRdreALRFXTkOOUHK1EtK2w..."],
+        examples=["BAa1BZJyj5wJbJxnDa5GVSldX_NcVUzLenE_w3yAK3VYlIUC4zOMUHjpwUOMEfwlJOnHaa89Q4VBmQdhLyJHhEE"],
     )
     auth: str = Field(max_length=64, description="16 bytes, base64url", examples=["tBHItJI5svbpez7KI4CCXg"])
 

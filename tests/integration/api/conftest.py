@@ -116,9 +116,10 @@ async def build(database: str) -> AsyncIterator[Build]:
             )
             connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
             await stack.enter_async_context(connection)
-            engine = create_engine(settings.database)
-            stack.push_async_callback(engine.dispose)
-            tokens, inbox = Tokens(settings.auth), Inbox(engine)
+            engine, of_the_hub = create_engine(settings.database), create_engine(settings.database, "orderbell hub")
+            for each in (engine, of_the_hub):
+                stack.push_async_callback(each.dispose)
+            tokens, inbox = Tokens(settings.auth), Inbox(of_the_hub)
             planning, screens = planning_of(settings, CHANNELS, "test"), Screens()
             app = create_app(
                 settings,
@@ -130,6 +131,7 @@ async def build(database: str) -> AsyncIterator[Build]:
                 readiness=readiness,
                 feedback=Feedback(Connections(settings.database).pool(), settings.delivery),
                 obeyed=lambda: planning,
+                publish=screens.publish,
             )
             if staff:
                 of_settings = (planning.policy, planning.lookup)

@@ -233,6 +233,7 @@ async def test_one_notification_can_be_looked_at_also_in_the_archive(api: "Api")
 
 async def test_counts_tell_inbox_archive_and_what_nobody_has_seen_apart(api: "Api") -> None:
     await api.store("ann", 1, 2, 3, 4, 5)
+    await api.store("bob", 6)
     client = await api.of("ann")
     for number, action in ((1, "archive"), (2, "seen"), (3, "read")):
         await client.post(f"/api/notifications/{number}/{action}")

@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daemon.api.routes import notifications
-
 if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
@@ -192,10 +190,7 @@ async def test_several_are_not_touched_by_what_makes_no_sense(api: "Api") -> Non
 @pytest.mark.parametrize(
     ("method", "path", "name"), [("POST", "archive-read", "archived"), ("DELETE", "read", "deleted")]
 )
-async def test_all_that_is_read_is_put_away_and_nothing_else(
-    api: "Api", monkeypatch: pytest.MonkeyPatch, method: str, path: str, name: str
-) -> None:
-    monkeypatch.setattr(notifications, "AT_ONCE", 2)
+async def test_all_that_is_read_is_put_away_and_nothing_else(api: "Api", method: str, path: str, name: str) -> None:
     await api.store("ann", *range(1, 10))
     await api.store("bob", 20)
     ann, bob = await api.of("ann"), await api.of("bob")

@@ -187,6 +187,17 @@ async def test_a_mark_that_meets_a_withdrawal_head_on_comes_through(api: "Api", 
     assert await marking == []
 
 
+async def test_what_was_read_while_it_was_deleted_had_not_counted_as_unread(
+    api: "Api", inbox: Inbox, database: str
+) -> None:
+    await api.store("ann", 1)
+    async with await psycopg.AsyncConnection.connect(database) as other:
+        await other.execute("UPDATE orderbell.notification SET read_at = now()")
+        deleting = asyncio.create_task(inbox.mark("ann", [1], Mark.DELETED))
+        await _until_waiting(api)
+    assert [(one.id, one.gone, one.unread) for one in await deleting] == [(1, True, False)]
+
+
 async def _until_waiting(api: "Api") -> None:
     async with asyncio.timeout(10):
         while not await api.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):

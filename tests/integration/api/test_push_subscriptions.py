@@ -53,9 +53,11 @@ async def test_the_same_browser_again_replaces_its_keys_and_moves_to_whoever_use
 
 async def test_a_person_has_so_many_browsers_and_the_oldest_goes(api: "Api") -> None:
     client = await api.of("ann")
+    await (await api.of("bob")).post(PATH, json=subscription("https://push.example/of-bob"))
     for number in range(MOST_PER_PERSON + 2):
         assert (await client.post(PATH, json=subscription(f"https://push.example/{number}"))).status_code == 204
-    kept = await owners(api)
+    bobs, *kept = await owners(api)
+    assert bobs == ("bob", "https://push.example/of-bob")
     assert len(kept) == MOST_PER_PERSON
     assert kept[0] == ("ann", "https://push.example/2")
 

@@ -25,10 +25,17 @@ RULES = [
     {"event": "order.ready", "audience": "customer", "channels": ["email", "sms"]},
     {"event": "order.offer", "audience": "customer", "channels": ["email"], "category": "promotion"},
     {"event": "order.recalled", "audience": "customer", "channels": ["email"], "critical": True},
+    {"event": "order.lost", "audience": "buyer", "channels": ["email"], "critical": True},
+    {"event": "order.lost", "audience": "finder", "channels": ["sms", "email"], "critical": True},
 ]
 SHOP: dict[str, Any] = {
     "people": {"query": "SELECT user_id, email, phone, locale, time_zone FROM people WHERE user_id = ANY(:ids)"},
-    "audience": {"customer": {"query": "SELECT user_id FROM people"}},
+    "watch": [{"table": "orders"}],
+    "audience": {
+        "customer": {"query": "SELECT user_id FROM people"},
+        "buyer": {"column": "customer_id"},
+        "finder": {"query": "SELECT o, 'bob' FROM unnest(CAST(:keys AS text[])) o"},
+    },
     "rule": RULES,
     "quiet_hours": {"time_zone": "Europe/Zurich", "window": [NIGHT]},
 }
@@ -99,7 +106,12 @@ async def test_until_somebody_chooses_the_application_and_the_configuration_say(
     assert {p["category"] for p in settings["preferences"] if not p["enabled"]} == {"promotion"}
     assert not any(p["own"] for p in settings["preferences"])
     assert settings["not_declined"] == ["security", "verification"]
-    assert settings["critical"] == [{"event": "order.recalled", "audience": "customer", "channels": ["email"]}]
+
+
+async def test_of_what_is_critical_only_that_is_said_which_may_be_about_anybody(ann: httpx.AsyncClient) -> None:
+    settings = await saved(await ann.get(PATH))
+    # Not what is told to the same people whatever has happened, and to nobody as whom.
+    assert settings["critical"] == [{"event": "order.lost", "channels": ["email", "sms"]}]
 
 
 @pytest.mark.parametrize("user", ["bob", "nobody the application knows"])
@@ -347,6 +359,15 @@ async def test_choices_that_cannot_be_made_are_refused_and_none_of_them_is_kept(
         assert answer.status_code == 422, bad
         assert answer.json()["errors"], bad
     assert await shop.rows("SELECT FROM orderbell.preference") == []
+
+
+async def test_a_choice_that_is_taken_back_is_taken_back_for_that_person_only(shop: "Api") -> None:
+    path, clients = f"{PATH}/preferences", [await shop.of("ann"), await shop.of("bob")]
+    for client in clients:
+        await saved(await client.put(path, json=[{"category": "order", "channel": "email", "enabled": False}]))
+    await saved(await clients[0].put(path, json=[{"category": "order", "channel": "email", "enabled": None}]))
+    kept = await shop.rows("SELECT user_id, category, channel, enabled FROM orderbell.preference")
+    assert kept == [("bob", "order", "email", False)]
 
 
 async def test_what_one_person_chooses_is_nobody_elses(shop: "Api", ann: httpx.AsyncClient, told: Told) -> None:

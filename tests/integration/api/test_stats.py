@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.api.conftest import Api
+    from tests.integration.api.conftest import Api, Build
 
 PATH = "/api/notifications/stats"
 NOTHING = {"notifications": 0, "delivered": 0, "read": 0, "median": None, "p90": None}
@@ -46,6 +46,12 @@ async def test_types_channels_and_days_are_counted(api: "Api") -> None:
     await deliver(api, 2, "email", "failed")
     await deliver(api, 4, "email", "skipped", "preference")
     await deliver(api, 9, "email", "sent")
+    await deliver(api, 9, "sms", "failed")
+    await api.database.execute(
+        "INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state, due_at,"
+        " expires_at, user_id, subject, audience)"
+        " VALUES (78, 9, 'webpush', 'a', '', 'en', 'pending', now(), now(), 'bob', 'order:1', 'customer')"
+    )
     await api.database.execute(
         "INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state, due_at,"
         " expires_at, user_id, subject, audience)"
@@ -71,11 +77,21 @@ async def test_types_channels_and_days_are_counted(api: "Api") -> None:
     ]
 
 
-async def test_what_is_gone_does_not_count(api: "Api") -> None:
+async def test_what_was_withdrawn_does_not_count_and_what_was_deleted_does(api: "Api") -> None:
     await api.store("ann", 1, 2)
     await api.database.execute("UPDATE orderbell.notification SET withdrawn_at = now() WHERE id = 1")
     await (await api.of("ann")).delete("/api/notifications/2")
-    assert (await stats(api))["total"] == NOTHING
+    total = (await stats(api))["total"]
+    assert (total["notifications"], total["read"]) == (1, 1)
+
+
+async def test_days_of_which_no_delivery_is_kept_any_more_are_left_out(build: "Build") -> None:
+    api = await build(delivery={"history_days": 7})
+    await api.store("ann", 1)
+    await api.store("ann", 2, created_at=datetime.now(UTC) - timedelta(days=8))
+    found = await stats(api, days=30)
+    assert found["since"] == str(datetime.now(UTC).date() - timedelta(days=6))
+    assert (len(found["days"]), found["total"]["notifications"]) == (7, 1)
 
 
 @pytest.mark.parametrize("days", ["0", "366", "x", "99999999999999999999"])

@@ -26,7 +26,21 @@ Action = Annotated[Text, Field(min_length=1, max_length=100)]
 class NewAnnouncement(BaseModel):
     """What is shown, to whom, and when."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "level": "warning",
+                    "title": "No deliveries in the north today",
+                    "url": "https://shop.example/north",
+                    "action": "Which streets?",
+                    "ends_at": "2096-11-22T00:00:00Z",
+                },
+                {"audience": "admins", "title": "The office moves on Friday"},
+            ]
+        },
+    )
 
     audience: Short | None = Field(default=None, description="default: everybody")
     level: Level = Level.INFO
@@ -41,7 +55,9 @@ class NewAnnouncement(BaseModel):
 class ChangedAnnouncement(BaseModel):
     """What is given is changed; to another audience, make another announcement."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"title": "No deliveries today"}, {"ends_at": None}]}
+    )
 
     level: Level | None = None
     title: Title | None = None

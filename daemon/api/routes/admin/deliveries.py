@@ -6,7 +6,9 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from daemon.api.admin.deliveries import BroughtBack, Delivery, DeliveryWithAttempts, Failed, State, Which
+from daemon.api.admin.desk import refused
 from daemon.api.admin.pages import Page
+from daemon.api.admin.sending import not_any_channel
 from daemon.api.problems import NotFound, documented
 from daemon.api.routes.admin.fields import Cursor, Id, IdInPath, Limit, Narrow, Short, Since, Text
 from daemon.api.routes.admin.staff import Staff, WithAdmin, staff_router
@@ -20,7 +22,10 @@ NO_DELIVERY = "There is no such delivery, or no more."
 class Retry(BaseModel):
     """Failed deliveries that are all of what is given."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"channel": "email", "error": "connection refused"}, {"ids": [4711]}]},
+    )
 
     ids: list[Id] | None = Field(default=None, min_length=1, max_length=1000)
     channel: Short | None = None
@@ -52,6 +57,7 @@ async def list_deliveries(
     since: Since = None,
 ) -> Page[Delivery]:
     """The newest first. `since` is when it ended or, while it waits, is due."""
+    _check(channel, "query")
     return await admin.deliveries.page(cursor, limit, Which(state, channel, reason, user_id, subject, since))
 
 
@@ -69,6 +75,7 @@ async def retry_deliveries(staff: Staff, admin: WithAdmin, which: Retry) -> Brou
     """Bring back what failed, after its cause was mended. What is outdated by now is not sent for that: every delivery
     is looked at again just before. Where `left` stays above 0, ask again.
     """
+    _check(which.channel, "body")
     lifetime = admin.settings.delivery.expires_after_seconds
     return await admin.deliveries.bring_back(staff.user_id, Failed(which.ids, which.channel, which.error), lifetime)
 
@@ -80,3 +87,9 @@ async def retry_delivery(staff: Staff, admin: WithAdmin, delivery_id: IdInPath) 
     brought = await admin.deliveries.bring_back(staff.user_id, Failed([delivery_id]), lifetime)
     if not brought.deliveries:
         raise NotFound("There is no such delivery that has failed.")
+
+
+def _check(channel: str | None, where: str) -> None:
+    problem = None if channel is None else not_any_channel(channel)
+    if problem is not None:
+        raise refused(problem, where, "channel")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from config.names import INBOX, Category, EventName, Priority
 from config.suggestions import did_you_mean
@@ -26,6 +27,20 @@ from daemon.api.routes.admin.staff import Staff, WithAdmin, staff_router
 from daemon.planning.direct import MOST_PEOPLE, Message
 
 router = staff_router("")
+
+A_MESSAGE: dict[str, JsonValue] = {
+    "to": {"people": ["42"]},
+    "title": "Your card was found",
+    "channels": ["inbox", "email"],
+}
+A_LATER_MESSAGE: dict[str, JsonValue] = {
+    "to": {"audience": "admins"},
+    "title": "Lunch is at one",
+    "idempotency_key": "lunch",
+    "scheduled_for": "2096-11-21T12:00:00+01:00",
+    "expires_at": "2096-11-21T13:00:00+01:00",
+}
+AN_EVENT: dict[str, JsonValue] = {"event": "order.delayed", "key": "4711", "data": {"customer_id": "42", "minutes": 20}}
 
 
 class Timed(BaseModel):
@@ -53,6 +68,10 @@ class Timed(BaseModel):
 class Words(Timed):
     """A message."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"title": "The oven is cold", "url": "https://shop.example/kitchen"}]}
+    )
+
     title: Annotated[Text, Field(min_length=1, max_length=200, examples=["We close early today"])]
     body: Annotated[Text, Field(max_length=5000)] = ""
     url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s\x00]+$")] | None = None
@@ -63,7 +82,10 @@ class Words(Timed):
 class To(BaseModel):
     """Whom: one of the three."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"people": ["42"]}, {"audience": "admins"}, {"everyone": True}]},
+    )
 
     people: list[Short] | None = Field(default=None, min_length=1, max_length=MOST_PEOPLE, description="user ids")
     audience: Short | None = Field(default=None, description="one whose query takes no parameter", examples=["admins"])
@@ -79,6 +101,8 @@ class To(BaseModel):
 class NewMessage(Words):
     """A message, and to whom."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [A_MESSAGE, A_LATER_MESSAGE]})
+
     to: To
     category: Category = Category.SYSTEM
     priority: Priority = Priority.NORMAL
@@ -90,6 +114,8 @@ class NewMessage(Words):
 class NewEvent(Timed):
     """An event that no watched table makes."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [AN_EVENT]})
+
     event: EventName = Field(max_length=256, description="one that a rule is for", examples=["order.delayed"])
     key: Short = Field(description="the key of what it is about", examples=["4711"])
     data: Data = Field(default={}, description="its row, as templates and audiences read it")
@@ -98,11 +124,23 @@ class NewEvent(Timed):
 class Accepted(BaseModel):
     """It is on its way to the planner."""
 
-    key: str = Field(description="names it: for cancel, reschedule and extend")
+    key: str = Field(description="names it: for cancel, reschedule and extend", examples=["lunch"])
+    new: bool = Field(description="false: something was sent with this key already, and that is what holds")
 
 
-@router.post("/messages", status_code=202)
-async def send_message(staff: Staff, admin: WithAdmin, message: NewMessage) -> Accepted:
+KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": Accepted, "description": "Something was sent with this key already: nothing was done."}
+}
+
+
+def _accepted(response: Response, when: When, *, new: bool) -> Accepted:
+    if not new:
+        response.status_code = 200
+    return Accepted(key=when.key, new=new)
+
+
+@router.post("/messages", status_code=202, responses=KNOWN)
+async def send_message(staff: Staff, admin: WithAdmin, message: NewMessage, response: Response) -> Accepted:
     """Tell people something in your own words. Who has no address on a channel, or does not want it there, has the
     message in the inbox.
     """
@@ -120,12 +158,11 @@ async def send_message(staff: Staff, admin: WithAdmin, message: NewMessage) -> A
         channels=message.channels,
     )
     when = message.when
-    await admin.sending.tell(staff.user_id, "message.send", told, when)
-    return Accepted(key=when.key)
+    return _accepted(response, when, new=await admin.sending.tell(staff.user_id, "message.send", told, when))
 
 
-@router.post("/alerts", status_code=202)
-async def alert_admins(staff: Staff, admin: WithAdmin, alert: Words) -> Accepted:
+@router.post("/alerts", status_code=202, responses=KNOWN)
+async def alert_admins(staff: Staff, admin: WithAdmin, alert: Words, response: Response) -> Accepted:
     """Tell the audience `admins` at once, on every channel that they can be reached on; quiet hours do not count."""
     problem = not_an_audience(ADMINS, admin.settings, audiences_of(admin.settings))
     if problem is not None:
@@ -138,20 +175,19 @@ async def alert_admins(staff: Staff, admin: WithAdmin, alert: Words) -> Accepted
         channels=channels_of(admin.policy),
     )
     when = alert.when
-    await admin.sending.tell(staff.user_id, "alert.send", told, when)
-    return Accepted(key=when.key)
+    return _accepted(response, when, new=await admin.sending.tell(staff.user_id, "alert.send", told, when))
 
 
-@router.post("/events", status_code=202)
-async def send_event(staff: Staff, admin: WithAdmin, event: NewEvent) -> Accepted:
+@router.post("/events", status_code=202, responses=KNOWN)
+async def send_event(staff: Staff, admin: WithAdmin, event: NewEvent, response: Response) -> Accepted:
     """Send an event: who is told, and how, is for the rules to say."""
     known = events_of(admin.settings)
     if event.event not in known:
         there = f"there is {', '.join(known)}" if known else "there is none"
         raise refused(f'no rule is for "{event.event}"{did_you_mean(event.event, known)}; {there}', "body", "event")
     when = event.when
-    await admin.sending.send(staff.user_id, event.event, event.key, event.data, when)
-    return Accepted(key=when.key)
+    new = await admin.sending.send(staff.user_id, event.event, event.key, event.data, when)
+    return _accepted(response, when, new=new)
 
 
 def _not_to(admin: Admin, audience: str | None, field: str) -> Iterator[tuple[tuple[str, ...], str]]:

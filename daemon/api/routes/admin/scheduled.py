@@ -17,17 +17,21 @@ NOT_WAITING = "Nothing with this key waits for its time."
 class Rescheduled(BaseModel):
     """Another time."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"scheduled_for": "2096-11-21T12:30:00+01:00"}]}
+    )
 
-    scheduled_for: Moment = Field(description="a moment that is over: now")
+    scheduled_for: Moment = Field(description="before its expires_at; a moment that is over: now")
 
 
 class Extended(BaseModel):
     """Another end."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"expires_at": "2096-11-21T14:00:00+01:00"}]}
+    )
 
-    expires_at: Moment
+    expires_at: Moment = Field(description="to come, and after its scheduled_for")
 
 
 @router.get("")

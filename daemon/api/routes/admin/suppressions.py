@@ -23,7 +23,9 @@ router = staff_router("/suppressions")
 class Address(BaseModel):
     """As the application has it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"channel": "email", "address": "ada@example.com"}]}
+    )
 
     channel: Short = Field(examples=["email"])
     address: Annotated[Text, Field(min_length=1, max_length=2048, examples=["ada@example.com"])]
@@ -31,6 +33,10 @@ class Address(BaseModel):
 
 class NewSuppression(Address):
     """An address to close."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"channel": "sms", "address": "+12025550123", "detail": "asked by phone"}]}
+    )
 
     detail: Annotated[Text, Field(max_length=1000)] | None = Field(default=None, description="why, for who looks later")
 

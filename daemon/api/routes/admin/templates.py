@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Self
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from config.names import EventName
 from daemon.api.admin import Admin
@@ -22,6 +22,12 @@ from daemon.planning.trying import NotRead
 
 router = staff_router("/templates")
 
+SOME_WORDS: dict[str, JsonValue] = {
+    "event": "order.ready",
+    "audience": "customer",
+    "title": "Ready: {{ label }}",
+    "body": "Hello {{ customer.name }}, come and get it.",
+}
 NO_TEMPLATE = "There is no such template."
 
 Source = Annotated[Text, Field(max_length=10_000)]
@@ -31,7 +37,7 @@ Tag = Annotated[Text, Field(max_length=LONGEST_TAG)]
 class NewTemplate(BaseModel):
     """Words, and their place."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SOME_WORDS]})
 
     event: EventName = Field(max_length=256, description="as its rule has it", examples=["order.ready"])
     audience: Short = Field(description="whom the rule tells", examples=["customer"])
@@ -48,7 +54,7 @@ class NewTemplate(BaseModel):
 class Publish(BaseModel):
     """How it is published."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}, {"anyway": True}]})
 
     anyway: bool = Field(default=False, description="though something is wrong with it")
 
@@ -56,7 +62,9 @@ class Publish(BaseModel):
 class NewPreview(BaseModel):
     """Words to try: of a template that is kept, or new ones."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"words": SOME_WORDS}, {"template": 1}]}
+    )
 
     template: Id | None = Field(default=None, description="one that is kept")
     words: NewTemplate | None = Field(default=None, description="or these")

@@ -33,7 +33,8 @@ async def test_an_announcement_holds_for_everybody_from_now_on(office: "Office")
 async def test_they_are_listed_by_whether_they_are_shown(office: "Office") -> None:
     coming = await make(office, starts_at=at(1), ends_at=at(2))
     current = await make(office, starts_at=at(-1), ends_at=at(1), audience="admins")
-    over = await make(office, starts_at=at(-2), ends_at=at(-1))
+    over = await make(office, starts_at=at(-2))
+    await office.sql("UPDATE orderbell.announcement SET ends_at = %s WHERE id = %s", at(-1), over["id"])
     withdrawn = await make(office)
     await office.post(f"/announcements/{withdrawn['id']}/withdraw")
     for state, found in (("coming", [coming]), ("current", [current]), ("over", [withdrawn, over])):

@@ -38,7 +38,7 @@ async def test_a_message_can_go_to_an_audience_later_under_a_key(office: "Office
         "idempotency_key": "lunch",
         "scheduled_for": str(TOMORROW),
     }
-    assert await office.post("/messages", message, 202) == {"key": "lunch"}
+    assert await office.post("/messages", message, 202) == {"key": "lunch", "new": True}
     ((key, message, at),) = await office.rows("SELECT idempotency_key, message, scheduled_for FROM orderbell.scheduled")
     assert (key, message["audience"], message["channels"], at) == ("lunch", "admins", ["inbox"], TOMORROW)
     assert await office.changes() == []
