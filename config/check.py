@@ -90,10 +90,17 @@ def mistakes_in(parts: Parts) -> list[Mistake]:
 
 def _watches(parts: Parts) -> Iterator[Mistake]:
     first_of: dict[str, int] = {}
+    prefix_of: dict[str, int] = {}
     for index, watch in parts.watches.items():
         first = first_of.setdefault(watch.name, index)
         if first != index:
             yield Mistake(f"watch[{index}].name", f'watch[{first}] has the name "{watch.name}" already')
+        of_prefix = prefix_of.setdefault(watch.event_prefix, index)
+        if of_prefix != index and first == index:
+            yield Mistake(
+                f"watch[{index}].event_prefix",
+                f'watch[{of_prefix}] has "{watch.event_prefix}" already: rows with one key would be one subject',
+            )
         if len(watch.captured_columns) > COLUMNS_AT_MOST:
             yield Mistake(f"watch[{index}].columns", f"at most {COLUMNS_AT_MOST} columns can be captured")
 

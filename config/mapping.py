@@ -128,14 +128,14 @@ class Audience(Section):
         default=None, description="where this audience's action button leads; a template: .../orders/{{ key }}"
     )
     room: bool | None = Field(
-        default=None, description="may follow the row live; default: where who is in it depends on the row"
+        default=None, description="may follow the row live; default: where a column of the row says who is in it"
     )
 
     @property
     def has_room(self) -> bool:
         """Whether its people may follow the row that they are of."""
-        of_the_row = self.column is not None or "keys" in parameters_of(self.query or "")
-        return of_the_row if self.room is None else self.room
+        # A query with :keys may find everybody who could take an order: its people are let in where somebody says so.
+        return self.column is not None if self.room is None else self.room
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:

@@ -96,7 +96,10 @@ class Hub(Section):
         default=False, description="permessage-deflate (RFC 7692) for browsers that offer it: less traffic, more CPU"
     )
     close_seconds: float = Field(
-        default=3.0, ge=0, description="a stop closes connections spread over this: they come back one after another"
+        default=3.0,
+        ge=0,
+        le=20,
+        description="a stop closes connections spread over this: they come back one after another",
     )
     broker_url: SecretStr | None = Field(
         default=None, description="redis:// or rediss://, where several daemons serve browsers; default: only this one"

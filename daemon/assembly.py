@@ -40,10 +40,12 @@ from daemon.presence import Presence
 from daemon.store.planner import Planner, Planning
 from daemon.store.rooms import Rooms
 from daemon.systemd import ServiceManager
+from daemon.whereabouts import Whereabouts
 from dispatchers.base import Dispatcher
 from dispatchers.email.keys import link_secret
 from dispatchers.webpush import BadKey, public_key
 from dispatchers.websocket import Broker, Hub, redis_broker
+from schema.queries import statements
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,7 @@ class Parts:
     tokens: Tokens
     broker: Broker | None
     presence: Presence
+    whereabouts: Whereabouts
     bulletins: Bulletins
     admin: Admin
     explainer: Explainer
@@ -83,6 +86,7 @@ class Parts:
             ("holds", self.holds.run),
             ("live feed", self.live.run),
             ("presence", self.presence.run),
+            ("whereabouts", self.whereabouts.run),
             ("announcements", lambda: self.bulletins.run(self.hub)),
             ("keys", self.tokens.run),
             ("history", self.history.run),
@@ -99,6 +103,8 @@ class Parts:
             settings, planning.policy, self.live.listening, self.node
         )
         self.hub.rooms = _rooms(settings, planning, self.pool)
+        self.hub.spawn(self.hub.live_rooms.refresh())
+        self.whereabouts.watches = planning.watches
         self.bulletins.obey(settings.audience, planning.lookup)
         self.admin.obey(settings, planning.policy, planning.lookup)
         self.explainer.settings = settings
@@ -116,11 +122,12 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     pool = connections.pool()
     await pool.open()
     stack.push_async_callback(pool.close)
-    engine = create_engine(settings.database)
-    stack.push_async_callback(engine.dispose)
+    engine, of_the_hub = create_engine(settings.database), create_engine(settings.database, "orderbell hub")
+    for each in (engine, of_the_hub):
+        stack.push_async_callback(each.dispose)
     dispatchers = await _started(dispatchers_of(settings), stack)
 
-    tokens, inbox = _tokens(settings), Inbox(engine)
+    tokens, inbox = _tokens(settings), Inbox(of_the_hub)
     hub = Hub(
         settings.hub,
         settings.http.allowed_origins,
@@ -129,10 +136,11 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         cookie=settings.auth.cookie,
         queries=settings.database.pool_size,
     )
-    broker = _broker(settings, hub)
+    broker = await _broker(settings, hub, pool)
     presence = Presence(pool, node)
     hub.on_presence = presence.changed
-    live, health = LiveFeed(hub), Health(manager)
+    whereabouts = Whereabouts(pool, hub, {watch.name: watch for watch in settings.watch})
+    live, health = LiveFeed(hub, whereabouts.put), Health(manager)
 
     region = settings.sms.default_region
     feedback = Feedback(pool, settings.delivery, region)
@@ -155,6 +163,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         readiness=health.checks,
         feedback=feedback,
         obeyed=lambda: planner.planning,
+        publish=hub.publish,
     )
     explainer = Explainer(settings)
     admin = Admin(engine, connections, settings, planning.policy, planning.lookup, explain=explainer)
@@ -170,6 +179,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         tokens=tokens,
         broker=broker,
         presence=presence,
+        whereabouts=whereabouts,
         bulletins=bulletins,
         admin=admin,
         explainer=explainer,
@@ -213,11 +223,14 @@ def _rooms(settings: Settings, planning: Planning, pool: Pool) -> Rooms:
     )
 
 
-def _broker(settings: Settings, hub: Hub) -> Broker | None:
+async def _broker(settings: Settings, hub: Hub, pool: Pool) -> Broker | None:
     if settings.hub.broker_url is None:
         return None
+    async with pool.connection() as connection:
+        (installation,) = await (await connection.execute(statements("live")["installation"])).fetchone() or ("",)
+    url = settings.hub.broker_url.get_secret_value()
     try:
-        broker = redis_broker(settings.hub.broker_url.get_secret_value(), receive=hub.receive, on_gap=hub.catch_up)
+        broker = redis_broker(url, installation=installation, receive=hub.receive, on_gap=hub.catch_up)
     except ImportError as error:
         raise ConfigError(
             "the configuration", [Mistake("hub.broker_url", "needs redis: pip install 'orderbell[redis]'")]

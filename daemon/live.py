@@ -2,28 +2,31 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
+from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
 from dispatchers.websocket import Hub, withdrawn
-from dispatchers.websocket.contract import Location, Status
+from dispatchers.websocket.contract import Status
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 """Frames that are made between two turns of the loop: some 5 ms."""
 
-Batch = Sequence[Delivery] | Sequence[TakenBack] | Sequence[Status | Location]
+Batch = Sequence[Delivery] | Sequence[TakenBack] | Sequence[Status]
 
 
 class LiveFeed:
     """Hands new notifications to the hub, and takes back what holds no longer."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, sighted: Callable[[Sequence[Sighting]], None]) -> None:
+        """``sighted`` is given who was seen where."""
         self._hub = hub
+        self._sighted = sighted
         self._waiting: deque[Batch] = deque()
         self._wake = asyncio.Event()
 
@@ -37,10 +40,14 @@ class LiveFeed:
         self._waiting.append(gone)
         self._wake.set()
 
-    def show(self, seen: Sequence[Status | Location]) -> None:
+    def show(self, statuses: Sequence[Status]) -> None:
         """Tell rooms, after all that was published before."""
-        self._waiting.append(seen)
+        self._waiting.append(statuses)
         self._wake.set()
+
+    def sighted(self, sightings: Sequence[Sighting]) -> None:
+        """Show rooms who was seen where, some time soon."""
+        self._sighted(sightings)
 
     @property
     def followed(self) -> bool:
@@ -71,11 +78,8 @@ class LiveFeed:
         await self._hub.send([each for each in batch if isinstance(each, Delivery)])
         await self._take_away([each for each in batch if isinstance(each, TakenBack)])
         for each in batch:
-            match each:
-                case Status():
-                    self._hub.status(each)
-                case Location():
-                    self._hub.locate(each)
+            if isinstance(each, Status):
+                self._hub.status(each)
 
     async def _take_away(self, gone: Sequence[TakenBack]) -> None:
         """Of a broadcast there may be 100,000: only what somebody may see, and others have their turn meanwhile."""

@@ -1,13 +1,10 @@
-"""``install``, ``uninstall`` and ``run``."""
+"""``install`` and ``uninstall``."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from config import load
-from daemon import supervisor
-from daemon.cli.console import ConfigOption, done, out, path_from, problem, settings_from
+from daemon.cli.console import ConfigOption, done, out, settings_from
 from schema import install as installing
 
 
@@ -28,13 +25,3 @@ def uninstall(
         raise typer.Exit(1)
     if not installing.uninstall(settings, done):
         out.print("Nothing of Orderbell is in this database.")
-
-
-def run(config: ConfigOption = None) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C; SIGHUP has it read its rules, messages and limits again."""
-    path = path_from(config)
-    settings = load(path)
-    if not settings.watch:
-        problem("nothing to do: the configuration has no [[watch]]")
-        raise typer.Exit(2)
-    raise typer.Exit(asyncio.run(supervisor.run(settings, lambda: load(path))))

@@ -10,36 +10,54 @@ import psycopg
 import typer
 
 from config.errors import ConfigError
-from daemon.cli import check, explain, failures, inspect, lifecycle, replay, secrets, suppressions
 from daemon.cli.console import problem
-from daemon.cli.template.group import group
 from schema.errors import Refused, SchemaError
 
-app = typer.Typer(
-    name="orderbell",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    help="Watches the orders table of your application in PostgreSQL and tells everyone who should know.",
-)
-app.command("init")(inspect.init)
-app.command("check")(check.check)
-app.command("install")(lifecycle.install)
-app.command("uninstall")(lifecycle.uninstall)
-app.command("run")(lifecycle.run)
-app.command("explain")(explain.explain)
-app.command("replay")(replay.replay_)
-app.command("failed")(failures.failed)
-app.command("retry")(failures.retry)
-app.command("suppressed")(suppressions.suppressed)
-app.command("suppress")(suppressions.suppress)
-app.command("unsuppress")(suppressions.unsuppress)
-app.add_typer(group, name="template")
-app.command("token")(secrets.token)
-app.command("vapid")(secrets.vapid)
+COMMANDS = {
+    "init": ("inspect", "init"),
+    "check": ("check", "check"),
+    "install": ("lifecycle", "install"),
+    "uninstall": ("lifecycle", "uninstall"),
+    "run": ("run", "run"),
+    "explain": ("explain", "explain"),
+    "replay": ("replay", "replay_"),
+    "failed": ("failures", "failed"),
+    "retry": ("failures", "retry"),
+    "suppressed": ("suppressions", "suppressed"),
+    "suppress": ("suppressions", "suppress"),
+    "unsuppress": ("suppressions", "unsuppress"),
+    "template": ("template.group", "group"),
+    "token": ("secrets", "token"),
+    "vapid": ("secrets", "vapid"),
+}
+"""Name -> module in ``daemon.cli``, and the function or group in it."""
 
 
-def _add_demo() -> None:
+def application(only: str | None = None) -> typer.Typer:
+    """The command line with all its commands, or with one: to import what the others need takes most of a second."""
+    app = typer.Typer(
+        name="orderbell",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        help="Watches the orders table of your application in PostgreSQL and tells everyone who should know.",
+    )
+    app.callback()(_a_group)
+    for name, (module, attribute) in COMMANDS.items():
+        if only in (None, name):
+            found = getattr(importlib.import_module(f"daemon.cli.{module}"), attribute)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name)(found)
+    return app
+
+
+def _a_group() -> None:
+    """Also one command alone is called by its name."""
+
+
+def _add_demo(app: typer.Typer) -> None:
     """The demo stands above the daemon (design, section 3), so it is found by name and not imported."""
     try:
         command = importlib.import_module("demo.command")
@@ -58,8 +76,10 @@ def _add_demo() -> None:
 
 def main() -> None:
     """Run a command; say what went wrong in lines that a person can act on."""
-    if sys.argv[1:2] in (["demo"], ["--help"], []):
-        _add_demo()
+    asked = next(iter(sys.argv[1:]), "")
+    app = application(asked if asked in COMMANDS else None)
+    if asked in ("demo", "--help", ""):
+        _add_demo(app)
     try:
         app()
     except ConfigError as error:

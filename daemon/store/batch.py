@@ -11,10 +11,11 @@ import structlog
 from daemon import metrics
 from daemon.capture.outbox import Captured
 from daemon.planning.values import Plan
+from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
 from daemon.store.write import Written
 from dispatchers.base import Delivery
-from dispatchers.websocket.contract import Location, Status
+from dispatchers.websocket.contract import Status
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,9 @@ class Batch:
     outcomes: Sequence[tuple[str, str]]
     """(watch, what became of the change)"""
     now: datetime
-    seen: Sequence[Status | Location] = ()
+    statuses: Sequence[Status] = ()
     """What rooms are shown of it."""
+    sightings: Sequence[Sighting] = ()
     broadcast: bool = False
     """Too many people for one piece."""
     began_at: float = field(default_factory=time.monotonic)

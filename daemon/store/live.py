@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
-from dispatchers.websocket.contract import Location, Status
+from dispatchers.websocket.contract import Status
 
 
 class Live(Protocol):
@@ -17,8 +18,11 @@ class Live(Protocol):
     def take_back(self, gone: Sequence[TakenBack]) -> None:
         """What was withdrawn."""
 
-    def show(self, seen: Sequence[Status | Location]) -> None:
+    def show(self, statuses: Sequence[Status]) -> None:
         """What rooms are shown."""
+
+    def sighted(self, sightings: Sequence[Sighting]) -> None:
+        """Who was seen where."""
 
     def listening(self, user_id: str) -> bool:
         """Whether anybody would see what is published to this person: of a broadcast, only that is published."""
@@ -40,7 +44,9 @@ class Nobody:
 
     def take_back(self, gone: Sequence[TakenBack]) -> None: ...
 
-    def show(self, seen: Sequence[Status | Location]) -> None: ...
+    def show(self, statuses: Sequence[Status]) -> None: ...
+
+    def sighted(self, sightings: Sequence[Sighting]) -> None: ...
 
     def listening(self, user_id: str) -> bool:  # noqa: ARG002
         return False

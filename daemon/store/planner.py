@@ -32,10 +32,9 @@ from daemon.store.live import Live
 from daemon.store.lookup import Lookup
 from daemon.store.published import Published
 from daemon.store.reading import read, said, set_aside
-from daemon.store.rooms import statuses, whereabouts
+from daemon.store.rooms import statuses
 from daemon.store.withdraw import withdraw
 from daemon.store.write import Written, write
-from dispatchers.websocket.contract import Location, Status
 from schema import locks
 from schema.queries import statements
 
@@ -221,10 +220,7 @@ class Planner:
         reading = await read(cursor, looked, p.watches)
         audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
         failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
-        seen: list[Status | Location] = []
-        if self._screens.followed:
-            seen += statuses(reading.events, p.watches)
-            seen += await whereabouts(cursor, newest(reading.sightings), p.watches)
+        shown = statuses(reading.events, p.watches) if self._screens.followed else []
         parts = list(pieces(reading.events, audiences))
         known = await p.lookup.known(cursor, parts[0].audiences, p.policy, failing) if parts else Known()
         leased: Counter[str] = Counter()
@@ -233,7 +229,7 @@ class Planner:
                 now = await self._outbox.consume(cursor, looked)
                 for captured, reason in reading.unreadable:
                     await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
-                batch = Batch(looked, reading.outcomes, now, seen=seen, broadcast=len(parts) > 1)
+                batch = Batch(looked, reading.outcomes, now, shown, newest(reading.sightings), len(parts) > 1)
                 event_id = 0
                 for number, piece in enumerate(parts):
                     self.progressed_at = asyncio.get_running_loop().time()
@@ -316,8 +312,10 @@ class Planner:
             self._screens.catch_up(batch.began_at)
         if batch.taken_back:
             self._screens.take_back(batch.taken_back)
-        if batch.seen:
-            self._screens.show(batch.seen)
+        if batch.statuses:
+            self._screens.show(batch.statuses)
+        if batch.sightings:
+            self._screens.sighted(batch.sightings)
         batch.report(self.planning.policy.rules)
 
 

@@ -1,4 +1,4 @@
-"""Rooms: who may follow a row live, and in which of them a location is shown. Asked of the application's own tables."""
+"""Rooms: who may follow a row live, asked of the application's own tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,13 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
-from config.mapping import Audience, Watch, as_psycopg
+from config.mapping import Audience, Watch
 from daemon.connections import Pool
 from daemon.planning.events import event_of
 from daemon.planning.values import Change, Event
-from daemon.planning.whereabouts import Sighting
 from daemon.store.conditions import array
 from daemon.store.lookup import Lookup, LookupFailed
-from dispatchers.websocket.contract import Admission, Location, Status
+from dispatchers.websocket.contract import Admission, Status
 
 log = structlog.get_logger(__name__)
 
@@ -76,13 +75,15 @@ class Rooms:
         query = SQL(
             "SELECT row_to_json(found)::text, coalesce((SELECT max(e.captured_at) FROM orderbell.event e"
             " WHERE e.subject = {subject}), now())"
-            " FROM (SELECT {columns} FROM {table} WHERE {key} = ANY({keys})) found"
+            # As the trigger spells it: another spelling of the same key would be a room that nothing is shown in.
+            " FROM (SELECT {columns} FROM {table} WHERE {key} = ANY({keys}) AND {key}::text = {spelled}) found"
         ).format(
             subject=Literal(f"{watch.event_prefix}:{key}"),
             columns=SQL(", ").join(map(Identifier, watch.captured_columns)),
             table=SQL(watch.table),  # the operator's own SQL, as in conditions
             key=Identifier(watch.key),
             keys=Literal(array([key])),
+            spelled=Literal(key),
         )
         try:
             async with connection.transaction():
@@ -107,33 +108,6 @@ class Rooms:
         return found
 
 
-async def whereabouts(
-    cursor: AsyncCursor[TupleRow], sightings: Sequence[Sighting], watches: Mapping[str, Watch]
-) -> list[Location]:
-    """In which rooms these are to be shown. One that cannot be asked for is left out, and the log says so."""
-    locations: list[Location] = []
-    by_watch: dict[str, dict[str, Sighting]] = {}
-    for sighting in sightings:
-        by_watch.setdefault(sighting.watch, {})[sighting.key] = sighting
-    for name, by_key in by_watch.items():
-        live = watches[name].live
-        if live is None:
-            continue
-        try:
-            async with cursor.connection.transaction():
-                await cursor.execute(PATIENCE)
-                await cursor.execute(as_psycopg(live.rooms), {"keys": sorted(by_key)})
-                rows = await cursor.fetchall()
-        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.errors.QueryCanceled) as error:
-            log.warning("room.rooms_failed", watch=name, error=" ".join(str(error).split()))
-            continue
-        except psycopg.errors.LockNotAvailable:
-            continue  # the next one comes soon
-        found = ((by_key.get(str(row[0])), row[1]) for row in rows if len(row) > 1)
-        locations += [_location(str(room), seen) for seen, room in found if seen is not None and room is not None]
-    return locations
-
-
 def statuses(events: Sequence[Event], watches: Mapping[str, Watch]) -> list[Status]:
     """What the rooms of these events are shown."""
     found = []
@@ -142,18 +116,6 @@ def statuses(events: Sequence[Event], watches: Mapping[str, Watch]) -> list[Stat
         if watch is not None:
             found.append(Status(event.subject, event.name, str(event.row.get(watch.event_column)), event.captured_at))
     return found
-
-
-def _location(room: str, seen: Sighting) -> Location:
-    return Location(
-        room=room,
-        lat=seen.latitude,
-        lng=seen.longitude,
-        heading=seen.heading,
-        speed=seen.speed,
-        accuracy=None,
-        at=seen.at,
-    )
 
 
 def _event(watch: Watch, key: str, row: str, at: datetime) -> Event:

@@ -12,11 +12,12 @@ from config import Settings
 from config.load import preset_rules
 from daemon.capture.doorbell import Doorbell
 from daemon.connections import Connections
+from daemon.planning.whereabouts import Sighting
 from daemon.policy import planning_of
 from daemon.store.planner import Planner
 from daemon.store.withdraw import TakenBack
 from dispatchers.base import Delivery
-from dispatchers.websocket.contract import Location, Status
+from dispatchers.websocket.contract import Status
 from schema.install import install
 
 SHOP = """
@@ -80,7 +81,8 @@ class Bench:
         self.room = room
         self.published: list[Delivery] = []
         self.taken_back: list[TakenBack] = []
-        self.shown: list[Status | Location] = []
+        self.shown: list[Status] = []
+        self.seen: list[Sighting] = []
         self.listeners: set[str] | None = None
         """Who looks on; None: everybody."""
         self.caught_up: list[float] = []
@@ -104,8 +106,11 @@ class Bench:
     def take_back(self, gone: Sequence[TakenBack]) -> None:
         self.taken_back += gone
 
-    def show(self, seen: Sequence[Status | Location]) -> None:
-        self.shown += seen
+    def show(self, statuses: Sequence[Status]) -> None:
+        self.shown += statuses
+
+    def sighted(self, sightings: Sequence[Sighting]) -> None:
+        self.seen += sightings
 
     def listening(self, user_id: str) -> bool:
         return self.listeners is None or user_id in self.listeners

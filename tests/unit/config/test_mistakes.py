@@ -181,6 +181,17 @@ def test_two_watches_of_one_name_are_a_mistake(lines: Lines, sound: str) -> None
     ]
 
 
+def test_two_watches_whose_rows_would_be_one_subject_are_a_mistake(lines: Lines, sound: str) -> None:
+    assert lines(sound + '[[watch]]\nname = "more"\ntable = "b"\ncolumns = ["customer_id"]') == [
+        'watch[1].event_prefix: watch[0] has "order" already: rows with one key would be one subject'
+    ]
+
+
+def test_a_watch_of_places_has_a_prefix_of_its_own(read: Load, sound: str) -> None:
+    live = '[[watch]]\nname = "places"\ntable = "b"\n[watch.live]\nrooms = "SELECT 1, 2 WHERE 1 = ANY(:keys)"'
+    assert [watch.event_prefix for watch in read(sound + live).watch] == ["order", "places"]
+
+
 def test_a_watchs_name_leaves_room_for_its_triggers(read: Load, lines: Lines, sound: str) -> None:
     """PostgreSQL would cut both triggers' names to the same 63 bytes."""
     longest = "w" * 46
