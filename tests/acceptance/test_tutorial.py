@@ -156,4 +156,4 @@ async def test_an_order_is_told_and_everything_can_be_taken_away_again(
 
 def as_shown(inbox: dict[str, Any]) -> dict[str, Any]:
     """An inbox without its times."""
-    return inbox | {"items": [item | {"created_at": None} for item in inbox["items"]]}
+    return inbox | {"items": [item | {"created_at": None, "expires_at": None} for item in inbox["items"]]}

@@ -13,7 +13,7 @@ import typer
 from prometheus_client import REGISTRY
 
 from config import load
-from daemon.cli.main import app
+from daemon.cli.main import application
 from demo.command import demo
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def commands_in(name: str) -> Iterator[str]:
 @cache
 def options() -> dict[str, set[str]]:
     """Command, or group and command, -> its options, the long ones."""
-    everything = typer.Typer()
+    everything, app = typer.Typer(), application()
     everything.registered_commands = [*app.registered_commands]
     everything.registered_groups = [*app.registered_groups]
     everything.command("demo")(demo)
