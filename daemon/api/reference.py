@@ -40,6 +40,8 @@ The daemon serves this beside the [hub](websocket.md), as JSON. `GET /openapi.js
   follows.
 - **Rate**: each person may ask `http.requests_per_second` times a second on average, five seconds' worth at once; then
   the answer is 429, and `Retry-After` says after how many seconds to come back. A 503 says so, too, where it is known.
+  What looks through a whole inbox (search with `q`, statistics, `archive-read`, clearing what is read) is done one at a
+  time for each person; one more may wait, the next is answered with 429.
 - **Moments** are RFC 3339, in UTC. **Ids** are whole numbers, larger for what is newer.
 - Whatever is done here shows at once on every screen of that person that is connected to the hub.
 """

@@ -62,9 +62,7 @@ class Publish(BaseModel):
 class NewPreview(BaseModel):
     """Words to try: of a template that is kept, or new ones."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"words": SOME_WORDS}, {"template": 1}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"words": SOME_WORDS}, {"template": 1}]})
 
     template: Id | None = Field(default=None, description="one that is kept")
     words: NewTemplate | None = Field(default=None, description="or these")
