@@ -91,7 +91,6 @@ class CatchUp:
             return
         early = self._early()
         if early and not self._overrun:
-            self._overrun = True
             self._give_up()
             return
         self._working = True
@@ -134,13 +133,12 @@ class CatchUp:
             log.warning("hub.catch_up_too_slow")
             self._give_up()
         if self._since is not None and not self._overrun:
-            self._overrun = True
             self._give_up()
         self._refresh_soon(changed)
 
     def _give_up(self) -> None:
         """Everybody looks for themselves, and there is no other round for a while."""
-        self._since, self._rounds = None, 0.0
+        self._since, self._rounds, self._overrun = None, 0.0, True
         for user_id in self._hub.people.names():
             self._hub.outbox.deliver(user_id, frames.RELOAD)
         self._refresh_soon(set())

@@ -219,7 +219,9 @@ async def _read(connection: "Connection", hello: Hello) -> Told:
 
 
 async def _release(connection: "Connection") -> bool:
-    """Write what was held back, and let everything after it through. Whether anything but notifications was held."""
+    """Write what was held back, and let everything after it through. Whether a count must follow: something else than
+    notifications was held, or not everything fitted.
+    """
     changes = False
     while connection.held:
         held, connection.held = connection.held, []
@@ -228,6 +230,7 @@ async def _release(connection: "Connection") -> bool:
     connection.held = None
     if connection.open and connection.overflowed:
         connection.write(frames.RELOAD)
+        changes = True
     return changes
 
 

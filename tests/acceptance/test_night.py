@@ -211,11 +211,12 @@ async def test_an_offer_goes_from_every_screen_when_somebody_has_taken_it(
         set_status(app, "offered", 1)
         await until(lambda: len(providers.push.pushes) == 2 and not app.sql("SELECT FROM orderbell.delivery"))
         set_status(app, "taken", 1, driver=3)
-        frames = [json.loads(await bell.recv()) for _ in range(3)]
+        frames = [json.loads(await bell.recv()) for _ in range(4)]
         await until(lambda: len(providers.push.pushes) == 4 and not app.sql("SELECT FROM orderbell.delivery"))
         inbox = (await dan.get("/api/notifications")).json()["items"]
-    assert [frame["type"] for frame in frames] == ["welcome", "new_notification", "notification_withdrawn"]
-    assert frames[2] == {"type": "notification_withdrawn", "id": frames[1]["id"], "unread": True}
+    types = [frame["type"] for frame in frames]
+    assert types == ["welcome", "caught_up", "new_notification", "notification_withdrawn"]
+    assert frames[3] == {"type": "notification_withdrawn", "id": frames[2]["id"], "unread": True}
     assert inbox == []
     assert [push.payload.get("withdrawn") for push in providers.push.shown("4")] == [True]
     assert [push.payload["event"] for push in providers.push.shown("3")] == ["order.taken"], "not overwritten"

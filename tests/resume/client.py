@@ -80,6 +80,8 @@ class Client:
         self._tally = tally
         self._socket: ClientConnection | None = None
         self._since: str | None = None
+        """Empty while the list that it was told to reload is not there."""
+        self._caught_up: str | None = None
         self._counted_to = 0
         self._asking = False
         self._in_order = 0
@@ -185,7 +187,6 @@ class Client:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     text = await socket.recv()
             frame = json.loads(text)
-            self._since = frame.get("since", self._since)
             await self._take(frame)
 
     # What the hub says.
@@ -196,6 +197,8 @@ class Client:
         match kind:
             case "welcome":
                 self._welcome(frame)
+            case "caught_up" | "reload":
+                self._moment(frame)
             case "new_notification":
                 await self._new(frame["id"], frame["notification"])
             case "notification_update":
@@ -206,9 +209,6 @@ class Client:
                     await self._ask()
             case "unread_count":
                 await self._counted(frame)
-            case "reload":
-                page.last_id = self._counted_to
-                self._fetch()
             case "error":
                 self._tally.errors[frame["code"]] += 1
                 if frame["code"] not in HARMLESS:
@@ -223,6 +223,16 @@ class Client:
         if first or not self.page.settled:  # what was lost with the connection may be older than the list on its way
             self._fetch()
         self.live.set()
+
+    def _moment(self, frame: dict[str, Any]) -> None:
+        if frame["type"] == "reload":
+            self.page.last_id = self._counted_to
+            self._since = ""
+            self._fetch()
+            return
+        self._caught_up = frame["since"]
+        if self._since != "":
+            self._since = self._caught_up
 
     async def _new(self, id_: int, item: Item) -> None:
         if id_ <= self._in_order:
@@ -267,6 +277,8 @@ class Client:
                         items = [*await self._pages("false"), *await self._pages("true")]
                         self.page.replace(items)
                         self.page.last_id = max(self.page.last_id or 0, *self.page.items, 0)
+                        if self._since == "" and not self._stale:
+                            self._since = self._caught_up
                     else:
                         found = [await self.request("GET", f"/{id_}") for id_ in unknown]
                         self.page.add([item for item in found if item is not None])

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from dispatchers.websocket import Status, redis_broker
-from dispatchers.websocket.broker import Content, Envelope, OnGap
+from dispatchers.websocket import Status
+from dispatchers.websocket.broker import Content, Envelope, OnGap, redis_broker
 from dispatchers.websocket.redis_broker import HEAD, VERSION, RedisBroker
 from tests.redis import redis_server
 

@@ -140,5 +140,6 @@ async def test_frames_beyond_the_limit_during_a_replay_end_in_a_reload(
     client = await coming
     assert await client.ids(3 + 5) == list(range(1, 9))
     assert await client.frame() == {"type": "reload"}
+    assert await client.frame() == {"type": "unread_count", "unread_count": 11, "last_id": 11}
     await house.tell("ann")
     assert await client.ids(1) == [12]
