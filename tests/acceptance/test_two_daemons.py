@@ -63,7 +63,7 @@ async def page(daemon: Daemon, settings: Settings, user: str) -> ClientConnectio
     """A page of this person's that is connected to this daemon."""
     socket = await connect(f"{daemon.http.replace('http', 'ws')}/ws")
     await socket.send(json.dumps({"type": "hello", "token": Tokens(settings.auth).mint(user)}))
-    assert (await frame(socket))["type"] == "welcome"
+    assert [(await frame(socket))["type"] for _ in range(2)] == ["welcome", "caught_up"]
     return socket
 
 

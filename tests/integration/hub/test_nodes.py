@@ -227,7 +227,9 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
 async def test_nobody_is_left_behind_where_redis_dies_again_and_again(
     nodes: tuple["House", "House"], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each applies what it is told, and drops what it has by its id."""
+    """Each applies what it is told, drops what it has by its id, and fetches the list where it is told to: that is where
+    an older one is found after a newer one was shown, which a busy machine brings about.
+    """
     here, there = nodes
     monkeypatch.setattr("dispatchers.websocket.redis_broker.MOST_WAITING", 3)
     far = await there.come("ann", after=0)
@@ -242,8 +244,11 @@ async def test_nobody_is_left_behind_where_redis_dies_again_and_again(
         await tell(here, there, count=5)
     while len(got) < here.last_id:
         frame = await far.frame()
-        assert frame["type"] == "new_notification", frame
-        got.add(frame["id"])
+        if frame["type"] == "reload":
+            got |= {one.id for one in await there.inbox.replay("ann", 0, 1000)}
+        elif frame["type"] != "unread_count":
+            assert frame["type"] == "new_notification", frame
+            got.add(frame["id"])
     assert got == set(range(1, here.last_id + 1))
 
 
