@@ -227,8 +227,8 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
 async def test_nobody_is_left_behind_where_redis_dies_again_and_again(
     nodes: tuple["House", "House"], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each applies what it is told, drops what it has by its id, and fetches the list where it is told to: that is where
-    an older one is found after a newer one was shown, which a busy machine brings about.
+    """Each applies what it is told, drops what it has by its id, and fetches the list where it is told to: an older one
+    was found after a newer one was shown, which a busy machine brings about.
     """
     here, there = nodes
     monkeypatch.setattr("dispatchers.websocket.redis_broker.MOST_WAITING", 3)
