@@ -34,6 +34,7 @@ from daemon.explain.explainer import Explainer
 from daemon.feedback.mail.service import ReturnedMail
 from daemon.feedback.record import Feedback
 from daemon.health import Health
+from daemon.kept import one_line
 from daemon.live import LiveFeed
 from daemon.policy import last_look_of, planning_of
 from daemon.presence import Presence
@@ -263,7 +264,7 @@ async def _try_to_keep(history: History) -> None:
         await history.keep(datetime.now(UTC).date())
     except psycopg.Error as error:
         # The default partition takes what comes until it works.
-        log.warning("history.not_kept", error=" ".join(str(error).split()))
+        log.warning("history.not_kept", error=one_line(error))
 
 
 async def _started(dispatchers: list[Dispatcher], stack: AsyncExitStack) -> list[Dispatcher]:

@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 
 from config.mapping import Audience
 from daemon.connections import Pool
+from daemon.kept import one_line
 from daemon.store.lookup import Lookup, LookupFailed
 from daemon.store.rooms import PATIENCE
 from dispatchers.websocket.contract import Announcement
@@ -74,7 +75,7 @@ class Bulletins:
             try:
                 await self.look(screens)
             except (psycopg.Error, PoolTimeout) as error:
-                log.warning("announcements.not_read", error=" ".join(str(error).split()))
+                log.warning("announcements.not_read", error=one_line(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self, screens: Screens) -> None:
@@ -130,7 +131,7 @@ class Bulletins:
                 await cursor.execute(PATIENCE)
                 return frozenset(await self._lookup.of_everybody(cursor, name, audience, people))
         except (psycopg.Error, LookupFailed) as error:
-            log.warning("announcement.audience_failed", audience=name, error=" ".join(str(error).split()))
+            log.warning("announcement.audience_failed", audience=name, error=one_line(error))
             return None
 
 

@@ -12,6 +12,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from daemon.connections import Pool
+from daemon.kept import one_line
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class Presence:
                     beats, beat_at = beats + 1, loop.time() + BEAT_SECONDS
                 await self._flush()
             except (psycopg.Error, PoolTimeout) as error:
-                log.warning("presence.not_written", error=" ".join(str(error).split()))
+                log.warning("presence.not_written", error=one_line(error))
                 beats = 0  # what was lost meanwhile is found by the next comparison
             await asyncio.sleep(FLUSH_SECONDS)
 
@@ -61,7 +62,7 @@ class Presence:
             async with self._pool.connection() as connection:
                 await connection.execute(SQL["gone"], {"node": self._node})
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("presence.not_written", error=" ".join(str(error).split()))
+            log.warning("presence.not_written", error=one_line(error))
 
     async def _beat(self, *, audit: bool) -> None:
         async with self._pool.connection() as connection:

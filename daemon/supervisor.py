@@ -18,6 +18,7 @@ import structlog
 from config import ConfigError, Settings
 from daemon import logs, metrics
 from daemon.assembly import assemble
+from daemon.kept import one_line
 from daemon.reload import Read, Reloader
 from daemon.systemd import ServiceManager
 from schema.errors import SchemaError
@@ -116,7 +117,7 @@ async def _database_is_ready(settings: Settings, manager: ServiceManager, stop: 
             stale = await asyncio.to_thread(_look, settings)
         except psycopg.OperationalError as error:
             manager.status("waiting for the database")
-            log.warning("database.not_ready", error=" ".join(str(error).split()))
+            log.warning("database.not_ready", error=one_line(error))
             try:
                 async with asyncio.timeout(DATABASE_WAIT_SECONDS):
                     await stop.wait()

@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from config.mapping import LiveLocation, Watch, as_psycopg
 from config.settings import Hub as Limits
 from daemon.connections import Pool
+from daemon.kept import one_line
 from daemon.planning.whereabouts import Sighting
 from daemon.store.rooms import PATIENCE
 from dispatchers.websocket.contract import Location
@@ -91,7 +92,7 @@ class Whereabouts:
         except psycopg.errors.LockNotAvailable:
             return []  # the next place comes soon
         except (psycopg.Error, PoolTimeout) as error:
-            self._fails(name, " ".join(str(error).split()))
+            self._fails(name, one_line(error))
             return []
         if width != 2:
             self._fails(name, f"live.rooms must yield (key, room), not {width} columns")

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.mapping import Audience, parameters_of
 from config.quiet import QuietWindow
 from daemon.api.settings import Effective, Own, effective
+from daemon.kept import one_line
 from daemon.planning.known import Known
 from daemon.planning.policy import Policy
 from daemon.planning.values import Person
@@ -129,7 +130,7 @@ class SettingsStore:
                 if driver.broken:
                     raise
                 # The application's query failed, or waits for a lock of the application: the rest can be said.
-                log.warning("settings.person_unknown", error=" ".join(str(error).split()))
+                log.warning("settings.person_unknown", error=one_line(error))
                 return unknown
         person = known.people.get(user_id)
         return (person, frozenset(known.suppressed)) if person is not None else unknown

@@ -17,6 +17,7 @@ from config.settings import DeliverySettings
 from daemon import metrics
 from daemon.connections import Pool
 from daemon.delivery.retention import forget_old
+from daemon.kept import one_line
 from schema import locks
 from schema.queries import statements
 
@@ -78,7 +79,7 @@ class History:
         try:
             await job()
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("history.not_kept", error=" ".join(str(error).split()))
+            log.warning("history.not_kept", error=one_line(error))
 
     async def keep(self, today: date) -> None:
         """Make what is missing and drop what is past retention, once; what a reader has locked waits for next time."""
@@ -106,10 +107,10 @@ class History:
                     await step()
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DuplicateTable) as error:
             # Held by a report or a dump, or just made by another daemon.
-            log.info("history.later", error=" ".join(str(error).split()))
+            log.info("history.later", error=one_line(error))
         except psycopg.errors.CheckViolation as error:
             # The default partition holds rows of that day already: it goes on holding them.
-            log.warning("history.in_default_partition", error=" ".join(str(error).split()))
+            log.warning("history.in_default_partition", error=one_line(error))
 
     async def _drop(self, connection: AsyncConnection[TupleRow], name: str) -> None:
         await connection.execute(SQL(STATEMENTS["drop"]).format(partition=Identifier("orderbell", name)))

@@ -18,6 +18,7 @@ from config.mapping import Watch
 from config.names import Priority
 from config.rules import Rule
 from config.telling import Step
+from daemon.kept import one_line
 from daemon.planning.policy import Policy
 from daemon.planning.quiet import zone_of
 from daemon.planning.timing import open_from
@@ -166,7 +167,7 @@ class LastLook:
                 await cursor.execute("SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '2s'")
                 return await holding(cursor, self.watches[prefix], where, keys)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
-            log.warning("condition.failed", where=where, error=" ".join(str(error).split()))
+            log.warning("condition.failed", where=where, error=one_line(error))
             return set(), keys
 
     def disturbs(self, channel: str, priority: Priority, row: Row, now: datetime) -> Later | None:

@@ -12,6 +12,7 @@ from daemon.clock import DatabaseClock
 from daemon.delivery.lane import Lane
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
+from daemon.kept import one_line
 from dispatchers.base import Delivery, Dispatcher
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ class Workers:
                     # Else nobody knows what was in flight: leases run out, and what they held comes back uncertain.
                     await self._leases.give_back_rest(unknown)
         except (psycopg.Error, PoolTimeout) as error:
-            log.warning("drain.incomplete", error=" ".join(str(error).split()))
+            log.warning("drain.incomplete", error=one_line(error))
         except TimeoutError:
             log.warning("drain.timeout", hint="leases run out, and another daemon takes these deliveries up")
         finally:

@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
 from config.mapping import Watch
+from daemon.kept import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,7 @@ async def holding(
     except psycopg.DatabaseError as error:
         # A mistake in the condition itself is the same for every row.
         if len(keys) == 1 or isinstance(error, psycopg.ProgrammingError):
-            log.warning("condition.failed", where=where, error=" ".join(str(error).split()))
+            log.warning("condition.failed", where=where, error=one_line(error))
             return set(), set(keys)
     holds: set[str] = set()
     unsaid: set[str] = set()

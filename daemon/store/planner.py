@@ -20,6 +20,7 @@ from config.mapping import Watch
 from daemon import metrics
 from daemon.capture.doorbell import Connect, Doorbell
 from daemon.capture.outbox import Captured, NotOurs, Outbox
+from daemon.kept import one_line
 from daemon.planning.known import Failing, Known
 from daemon.planning.pieces import Piece, pieces
 from daemon.planning.plan import plan
@@ -128,7 +129,7 @@ class Planner:
                 await self._hold_office()
             except (psycopg.Error, NotOurs) as error:
                 metrics.RECONNECTS.inc()
-                log.warning("planner.connection_lost", error=" ".join(str(error).split()), retry_in_seconds=wait)
+                log.warning("planner.connection_lost", error=one_line(error), retry_in_seconds=wait)
             finally:
                 was_live = self.live.is_set()
                 self.state = PlannerState.CONNECTING

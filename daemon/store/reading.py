@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from config.mapping import Watch
 from daemon.capture.outbox import Captured, Unreadable, cancelled_in, changes_in, extended_in, sent_in, told_in
+from daemon.kept import one_line
 from daemon.planning.events import event_of
 from daemon.planning.values import Event
 from daemon.planning.whereabouts import Sighting, sighting_of
@@ -99,7 +100,7 @@ async def _each_once(cursor: AsyncCursor[TupleRow], events: list[Event]) -> list
 
 def said(error: Exception) -> str:
     """An error in one line, for a row and a log."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error) or type(error).__name__
     return text if isinstance(error, (Unreadable, psycopg.Error)) else f"{type(error).__name__}: {text}"
 
 

@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from config.mapping import Audience, Watch
 from daemon.connections import Pool
+from daemon.kept import one_line
 from daemon.planning.events import event_of
 from daemon.planning.values import Change, Event
 from daemon.store.conditions import array
@@ -102,7 +103,7 @@ class Rooms:
                 async with cursor.connection.transaction():
                     (users,) = await self._lookup.members(cursor, name, audience, [event])
             except (psycopg.ProgrammingError, psycopg.DataError, LookupFailed) as error:
-                log.warning("room.audience_failed", audience=name, error=" ".join(str(error).split()))
+                log.warning("room.audience_failed", audience=name, error=one_line(error))
             else:
                 found[name] = set(users)
         return found

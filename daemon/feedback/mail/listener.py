@@ -15,6 +15,7 @@ from aiosmtpd.smtp import MISSING, SMTP
 
 from daemon.api.listen import listen
 from daemon.feedback.mail.taking import Taken, Taking
+from daemon.kept import one_line
 from dispatchers.email.returning import ReturnPaths
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Listener:
         try:
             taken = await self._taking.take(content, recipients)
         except psycopg.Error as error:
-            log.warning("returned_mail.waits", error=" ".join(str(error).split()), hint="the sender tries again")
+            log.warning("returned_mail.waits", error=one_line(error), hint="the sender tries again")
             return LATER
         match taken:
             case Taken.UNDERSTOOD:

@@ -9,6 +9,7 @@ import structlog
 from daemon import metrics
 from daemon.feedback.mail.maildir import FLAGGED, SEEN, Maildir
 from daemon.feedback.mail.taking import NOT_UNDERSTOOD, Taken, Taking
+from daemon.kept import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class Polling:
                 self._complain(FOLDER, error)
             except psycopg.Error as error:
                 full = False
-                log.warning("maildir.waits", error=" ".join(str(error).split()), hint="the mails stay in new/")
+                log.warning("maildir.waits", error=one_line(error), hint="the mails stay in new/")
             else:
                 self._complained.discard(FOLDER)
             if not full:
