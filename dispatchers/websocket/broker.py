@@ -29,20 +29,14 @@ class ToPeople:
 
 
 @dataclass(frozen=True, slots=True)
-class ToRoom:
-    room: str
-    frame: Outgoing
-
-
-@dataclass(frozen=True, slots=True)
 class Missed:
     """There was more in the last so many seconds than is told one by one: each reads what concerns its people."""
 
     seconds: float
 
 
-Content = ToPeople | ToRoom | Status | Location | Missed
-KINDS: tuple[type[Content], ...] = (ToPeople, ToRoom, Status, Location, Missed)
+Content = ToPeople | Status | Location | Missed
+KINDS: tuple[type[Content], ...] = (ToPeople, Status, Location, Missed)
 """By the number that stands for each in an encoded envelope; only ever added to."""
 
 
@@ -111,9 +105,6 @@ def _body(content: Content) -> bytes:
                 name = user_id.encode()
                 parts += [_ITEM.pack(len(name), frame.id, len(frame.data)), name, frame.data]
             return b"".join(parts)
-        case ToRoom(room, frame):
-            name = room.encode()
-            return _ITEM.pack(len(name), frame.id, len(frame.data)) + name + frame.data
         case Status() | Location():
             return _json({"room": content.room} | content.as_json())
         case Missed(seconds):
@@ -123,9 +114,6 @@ def _body(content: Content) -> bytes:
 def _content(kind: type[Content], body: bytes) -> Content:
     if kind is ToPeople:
         return ToPeople(tuple(_items(body)))
-    if kind is ToRoom:
-        [(room, frame)] = _items(body)
-        return ToRoom(room, frame)
     values = json.loads(body)
     if kind is Status:
         return Status(_text(values["room"]), _text(values["event"]), _text(values["status"]), _at(values["at"]))

@@ -33,7 +33,7 @@ from uvicorn.server import ServerState
 from config.settings import Hub as Limits
 from dispatchers.base import Delivery, Outcome, Sent
 from dispatchers.websocket import frames, metrics
-from dispatchers.websocket.broker import MOST_SECONDS, Content, Envelope, Missed, ToPeople, ToRoom
+from dispatchers.websocket.broker import MOST_SECONDS, Content, Envelope, Missed, ToPeople
 from dispatchers.websocket.catchup import CatchUp
 from dispatchers.websocket.codes import CloseCode
 from dispatchers.websocket.connection import Connection
@@ -186,10 +186,6 @@ class Hub:
         """Whether anybody would see what is published to this person: here or, for all we know, at another daemon."""
         return self._outward is not None or self.connections_of(user_id) > 0
 
-    def publish_room(self, room: str, frame: Outgoing) -> None:
-        """Write ``frame`` to everybody in a room."""
-        self._show(ToRoom(room, frame), outward=True)
-
     def status(self, status: Status) -> None:
         """An order stands somewhere else now. Call it after the commit: who may be in the room is asked again."""
         self._show(status, outward=True)
@@ -316,8 +312,6 @@ class Hub:
                 for user_id, frame in items:
                     self.outbox.put(user_id, frame)
                 self.outbox.pump()
-            case ToRoom(room, frame):
-                self.live_rooms.publish(room, frame)
             case Status():
                 self.live_rooms.status(content)
             case Location():

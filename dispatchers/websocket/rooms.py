@@ -166,11 +166,6 @@ class LiveRooms:
 
     # What the hub tells.
 
-    def publish(self, name: str, frame: Outgoing) -> None:
-        room = self._rooms.get(name)
-        if room is not None:
-            room.write(frame)
-
     def status(self, status: Status) -> None:
         """Shown at once; and who was let in until now may be another's driver from now on."""
         self._locations.pop(status.room, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dispatchers.websocket import Location, Status, frames
+from dispatchers.websocket import Location, Status
 from dispatchers.websocket.broker import Envelope
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ async def test_a_stranger_is_told_the_same_as_where_there_is_no_room_and_sees_no
     assert answers[0]["message"].replace("order:1", "order:2") == answers[1]["message"]
     shop.hub.status(status())
     shop.hub.locate(place())
-    shop.hub.publish_room("order:1", frames.RELOAD)
     assert await eve.is_quiet()
     assert len(shop.hub.live_rooms) == 0
 
