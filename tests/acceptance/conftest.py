@@ -7,13 +7,14 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import tomlkit
 from psycopg.rows import dict_row
 
@@ -179,6 +180,21 @@ class App:
 
     def close(self) -> None:
         self._connection.close()
+
+
+@pytest.fixture
+def app(empty_database: str, request: pytest.FixtureRequest) -> Iterator[App]:
+    """An application with the tables of the test module's ``SHOP``."""
+    made = App(empty_database)
+    made.sql(request.module.SHOP)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def providers() -> AsyncIterator[Providers]:
+    async with sandbox() as made:
+        yield made
 
 
 def configured(folder: Path, url: str, **sections: Any) -> tuple[Path, Settings]:

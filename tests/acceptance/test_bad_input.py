@@ -8,22 +8,10 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.conftest import App, Daemon, Providers, configured, running, sandbox, until
+from tests.acceptance.conftest import App, Daemon, Providers, configured, running, until
 from tests.acceptance.shops import INTEGERS, integer_settings
 
-
-@pytest.fixture
-async def providers() -> AsyncIterator[Providers]:
-    async with sandbox() as made:
-        yield made
-
-
-@pytest.fixture
-async def app(empty_database: str) -> AsyncIterator[App]:
-    made = App(empty_database)
-    made.sql(INTEGERS)
-    yield made
-    made.close()
+SHOP = INTEGERS
 
 
 @pytest.fixture

@@ -2,23 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from websockets.asyncio.client import connect
 
 from daemon.api.auth import Tokens
-from tests.acceptance.conftest import App, Daemon, Providers, configured, running, sandbox, until
+from tests.acceptance.conftest import App, Daemon, Providers, configured, running, until
 from tests.acceptance.shops import INTEGER_CODES, INTEGERS, UUIDS, integer_settings, uuid_settings
-
-
-@pytest.fixture
-async def providers() -> AsyncIterator[Providers]:
-    async with sandbox() as made:
-        yield made
 
 
 def told(app: App) -> dict[str, int]:

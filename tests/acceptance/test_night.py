@@ -7,7 +7,7 @@ clocks ends at 07:00 in Berlin is proven beside the plan (tests/unit/planning/te
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 
 from config import Settings
 from daemon.api.auth import Tokens
-from tests.acceptance.conftest import App, Daemon, Providers, configured, running, sandbox, until
+from tests.acceptance.conftest import App, Daemon, Providers, configured, running, until
 
 SHOP = """
 CREATE TABLE people (id int PRIMARY KEY, name text, email text, time_zone text);
@@ -63,20 +63,6 @@ def sections() -> dict[str, Any]:
         ],
         "preset": None,
     }
-
-
-@pytest.fixture
-def app(empty_database: str) -> Iterator[App]:
-    made = App(empty_database)
-    made.sql(SHOP)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def providers() -> AsyncIterator[Providers]:
-    async with sandbox() as made:
-        yield made
 
 
 @pytest.fixture

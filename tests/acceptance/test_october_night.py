@@ -7,7 +7,6 @@ schema before ``pg_catalog`` whose ``now()`` is ours, its every statement lives 
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from config import Settings
-from tests.acceptance.conftest import App, Providers, configured, running, sandbox, until
+from tests.acceptance.conftest import App, Providers, configured, running, until
 from tests.acceptance.test_night import STATUSES, sections, set_status, subscribed
 
 SHOP = """
@@ -31,20 +30,6 @@ AS 'SELECT pg_catalog.now() + by FROM pretended.ahead';
 """
 PATH = "-c search_path=pretended,pg_catalog,public"
 NIGHT = {"time_zone": "UTC", "window": [{"start": "22:00", "end": "07:00"}]}
-
-
-@pytest.fixture
-def app(empty_database: str) -> Iterator[App]:
-    made = App(empty_database)
-    made.sql(SHOP)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def providers() -> AsyncIterator[Providers]:
-    async with sandbox() as made:
-        yield made
 
 
 @pytest.fixture

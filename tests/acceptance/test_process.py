@@ -27,12 +27,7 @@ READY, STOPPING, WATCHDOG = b"READY=1", b"STOPPING=1", b"WATCHDOG=1"
 WATCHDOG_USEC = "1000000"
 
 
-@pytest.fixture
-def app(empty_database: str) -> Iterator[App]:
-    made = App(empty_database)
-    made.sql(INTEGERS)
-    yield made
-    made.close()
+SHOP = INTEGERS
 
 
 @pytest.fixture

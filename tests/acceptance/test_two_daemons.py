@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,6 @@ SECTIONS: dict[str, Any] = {
     "audience": {"customer": {"column": "customer_id"}, "driver": {"column": "driver_id"}},
     "rule": [{"event": "order.moved", "audience": "customer"}],
 }
-
-
-@pytest.fixture
-def app(empty_database: str) -> Iterator[App]:
-    made = App(empty_database)
-    made.sql(SHOP)
-    yield made
-    made.close()
 
 
 @pytest.fixture
