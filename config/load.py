@@ -6,6 +6,7 @@ Later sources win: the defaults, ``orderbell.toml``, secret files, the environme
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from config.check import mistakes_in, parts_of
 from config.errors import ConfigError, Mistake
 from config.explain import Location, explain, path_of
-from config.settings import Settings
+from config.settings import IN_A_WORD, Settings
 from config.sources import Given, put, secrets, variables
 
 
@@ -27,7 +28,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     Raises :class:`ConfigError` with every mistake.
     """
     source = str(path) if path else "environment"
-    raw = _from_file(path, source) if path is not None else {}
+    raw = _sections_in_full(_from_file(path, source)) if path is not None else {}
     in_file = _copy(raw)
     given, mistakes = _from_outside(raw, environment)
     raw, preset_mistakes = _with_preset(raw)
@@ -64,14 +65,29 @@ def _from_file(path: Path, source: str) -> dict[str, Any]:
 def _from_outside(raw: dict[str, Any], environment: Mapping[str, str]) -> tuple[list[Given], list[Mistake]]:
     """Put secrets and variables into ``raw``; returns those that found their place, and mistakes."""
     given, mistakes = [], []
-    for each in (*secrets(environment), *variables(environment)):
-        if isinstance(each, Mistake):
-            mistakes.append(each)
-        elif problem := put(raw, each):
+    for found in (*secrets(environment), *variables(environment)):
+        if isinstance(found, Mistake):
+            mistakes.append(found)
+            continue
+        each = _in_full(found)
+        if problem := put(raw, each):
             mistakes.append(Mistake(path_of(each.location), f"{problem} (from {each.origin})"))
         else:
             given.append(each)
     return given, mistakes
+
+
+def _sections_in_full(raw: dict[str, Any]) -> dict[str, Any]:
+    """``capture = "wal"`` as the section that it stands for, so that further keys find a place in it."""
+    short = {name: {key: raw[name]} for name, key in IN_A_WORD.items() if isinstance(raw.get(name), str)}
+    return raw | short
+
+
+def _in_full(given: Given) -> Given:
+    """The same of a value from outside, which must not put the file's section aside."""
+    if len(given.keys) == 1 and given.keys[0] in IN_A_WORD and isinstance(given.value, str):
+        return replace(given, keys=(*given.keys, IN_A_WORD[given.keys[0]]))
+    return given
 
 
 def _from(given: Sequence[Given], location: Location, mistake: Mistake, in_file: dict[str, Any]) -> Mistake:

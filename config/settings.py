@@ -1,8 +1,9 @@
 """The whole configuration as one immutable value."""
 
-from typing import Literal
+import re
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from config.channels import Email, Sms, WebPush
 from config.mapping import Audience, People, Watch
@@ -10,7 +11,8 @@ from config.names import Name
 from config.rules import Rule
 from config.section import Section
 from config.telling import Preferences, QuietHours, Throttle
-from config.urls import check_https, check_public
+from config.tracing import Tracing
+from config.urls import check_https, check_public, is_loopback
 
 
 class Database(Section):
@@ -22,12 +24,58 @@ class Database(Section):
 
 
 class Capture(Section):
-    """How changes come out of the watched tables."""
+    """How changes come out of the watched tables.
 
+    ``capture = "wal"``, at the top of the file, is short for ``source = "wal"`` in this section.
+    """
+
+    source: Literal["outbox", "wal"] = Field(
+        default="outbox",
+        description="outbox: by triggers on the tables; wal: from PostgreSQL's change log, with no trigger on them",
+    )
+    slot: str | None = Field(
+        default=None,
+        description="wal: the replication slot, of this database alone; default: orderbell_ and the database's oid",
+    )
+    publication: str = Field(
+        default="orderbell", min_length=1, description="wal: the publication, as `orderbell install` makes or finds it"
+    )
+    lag_warning_bytes: int = Field(
+        default=1_000_000_000, ge=1, description="wal: more change log than this kept on disk for us is warned of"
+    )
+    unknown_rows_limit: int = Field(
+        default=1_000,
+        ge=0,
+        description="wal: after a lost slot, rows written meanwhile of which nothing was ever told are told, but not"
+        " more than this: they may be old ones that somebody touched, and are set aside then",
+    )
     linger_seconds: float = Field(default=0.05, ge=0, description="awake for this long after the last change")
     safety_poll_seconds: float = Field(default=30.0, ge=0, description="a look without a ring; 0 switches it off")
     heartbeat_seconds: float = Field(default=10.0, gt=0, description="a dead listening connection is found within this")
     batch_size: int = Field(default=500, ge=1, le=10_000, description="changes planned in one transaction at most")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_a_word(cls, given: Any) -> Any:
+        return {"source": given} if isinstance(given, str) else given
+
+    @field_validator("slot")
+    @classmethod
+    def _names_a_slot(cls, slot: str | None) -> str | None:
+        if slot is not None and not re.fullmatch(r"[a-z0-9_]{1,63}", slot):
+            raise ValueError("is not a slot's name: lower-case letters, digits and underscores, at most 63")
+        return slot
+
+    @field_validator("publication")
+    @classmethod
+    def _names_a_publication(cls, publication: str) -> str:
+        if len(publication.encode()) > 63:
+            raise ValueError("is not a name in PostgreSQL: it has more than 63 bytes")
+        return publication
+
+
+IN_A_WORD = {"capture": "source"}
+"""Sections that a word may stand for, and the key that it sets."""
 
 
 class DeliverySettings(Section):
@@ -142,8 +190,26 @@ class Auth(Section):
 class Metrics(Section):
     """The listener for Prometheus."""
 
-    host: str = Field(default="127.0.0.1", description="the address to listen on; it needs no token, so keep it inside")
+    host: str = Field(default="127.0.0.1", description="the address to listen on; keep it inside")
     port: int = Field(default=9480, ge=0, le=65535, description="0: any free port, said in the log")
+    username: str | None = Field(
+        default=None, pattern=r"^[^:]+$", description="asked for with a password (RFC 7617); default: nobody is asked"
+    )
+    password: SecretStr | None = Field(default=None, min_length=1, description="from the environment or a secret file")
+    certificate_file: str | None = Field(
+        default=None, description="PEM, the server's first and those above it after: https; read anew at a reload"
+    )
+    key_file: str | None = Field(default=None, description="PEM of its private key, without a password")
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        if self.password is not None and self.certificate_file is None and not is_loopback(self.host):
+            raise ValueError("a password is not sent in the clear: set certificate_file and key_file")
+        return self
 
 
 class Messages(Section):
@@ -181,6 +247,7 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     messages: Messages = Messages()
     log: Log = Log()
+    tracing: Tracing = Tracing()
     shutdown: Shutdown = Shutdown()
     email: Email = Email()
     sms: Sms = Sms()

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from config.settings import Database
+from daemon.arrays import CONTEXT
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
@@ -30,6 +31,9 @@ SESSION = {
     # What a database or a role is set up with is meant for the application; none of it may surprise us.
     "datestyle": "ISO",
     "timezone": "UTC",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_session_timeout": "0",
@@ -69,13 +73,21 @@ class Connections:
 
     async def open(self, application_name: str, **session: str) -> AsyncConnection[TupleRow]:
         """A connection of its own, in autocommit mode."""
-        return await AsyncConnection.connect(autocommit=True, **parameters(self._settings, application_name, **session))
+        return await AsyncConnection.connect(
+            autocommit=True, context=CONTEXT, **parameters(self._settings, application_name, **session)
+        )
+
+    async def open_replication(self, application_name: str) -> AsyncConnection[TupleRow]:
+        """A connection that speaks the replication protocol, to this database's change log and nothing else."""
+        return await AsyncConnection.connect(
+            autocommit=True, **parameters(self._settings, application_name), replication="database"
+        )
 
     def pool(self) -> Pool:
         """The delivery workers' pool, not yet open."""
         return AsyncConnectionPool(
             # Autocommit: most of what workers ask is one statement, which needs no BEGIN and COMMIT around it.
-            kwargs={**parameters(self._settings, "orderbell delivery"), "autocommit": True},
+            kwargs={**parameters(self._settings, "orderbell delivery"), "autocommit": True, "context": CONTEXT},
             min_size=1,
             max_size=self._settings.pool_size,
             timeout=self._settings.connect_timeout_seconds,

@@ -73,6 +73,18 @@ def triggers(watch: str, schema: str, table: str) -> Triggers:
     return Triggers(SQL(sql["insert_trigger"]).format(**parts), SQL(sql["update_trigger"]).format(**parts))
 
 
+def row_as_json(columns: Iterable[Column]) -> Composed:
+    """These columns of a row called ``n``, as JSON like the triggers'."""
+    return SQL("json_build_object({})").format(
+        _listed(SQL("{}, {}").format(Literal(column.name), _value("new", column)) for column in columns)
+    )
+
+
+def key_as_text(key: Column) -> Composed:
+    """The key of a row called ``n``, as the triggers write it."""
+    return _text("new", key)
+
+
 _ALIAS: dict[str, LiteralString] = {"old": "o", "new": "n"}
 
 

@@ -62,17 +62,17 @@ SELECT EXISTS (
 
 # Statement triggers fire for the table that a statement names, so whoever writes to a partition, or to a child by
 # inheritance, is seen by that table's own. A foreign table can have none with transition tables; another session's
-# temporary table is nobody else's business.
+# temporary table is nobody else's business. A table stands before its partitions, as writers lock them.
 _FAMILY = """
-WITH RECURSIVE family (oid) AS (
-    SELECT %(table)s::oid
+WITH RECURSIVE family (oid, depth) AS (
+    SELECT %(table)s::oid, 0
     UNION
-    SELECT i.inhrelid FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
+    SELECT i.inhrelid, f.depth + 1 FROM family f JOIN pg_inherits i ON i.inhparent = f.oid
 )
 SELECT c.oid, n.nspname, c.relname
 FROM family JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid <> %(table)s
-ORDER BY 2, 3
+GROUP BY 1, 2, 3 ORDER BY max(family.depth), 2, 3
 """
 
 # Tables whose policies keep rows from this role. Where one shows it every row and none restricts, nothing is kept.
@@ -172,7 +172,7 @@ def problems_of_watch(connection: Connection[Any], watch: Watch, path: str) -> t
         kind = _KINDS.get(table.kind, "not a table")
         return None, [f"{path}.table: {watch.table!r} is {kind}; a watch needs the table behind it"]
     problems = []
-    for key, column in _named_columns(watch):
+    for key, column in named_columns(watch):
         if column not in table.columns:
             problems.append(
                 f"{path}.{key}: {watch.table} has no column {column!r}{did_you_mean(column, table.columns)}"
@@ -192,8 +192,8 @@ def problems_of_watch(connection: Connection[Any], watch: Watch, path: str) -> t
     return table, problems
 
 
-def problems_of_privilege(connection: Connection[Any], table: Table, path: str) -> list[str]:
-    """What this role may not do and must, to put triggers on the table and its partitions."""
+def problems_of_privilege(connection: Connection[Any], table: Table, path: str, *, triggers: bool = True) -> list[str]:
+    """What this role may not do and must, to read the table and its partitions, and to put triggers on them."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(
             "SELECT current_user, c.oid::regclass::text, has_table_privilege(c.oid, 'TRIGGER'),"
@@ -205,7 +205,7 @@ def problems_of_privilege(connection: Connection[Any], table: Table, path: str) 
         f'{path}.table: role "{role}" lacks {privilege} on {name}: GRANT {privilege} ON {name} TO "{role}"'
         for role, name, trigger, select in rows
         for privilege, held in (("TRIGGER", trigger), ("SELECT", select))
-        if not held
+        if not held and (triggers or privilege != "TRIGGER")
     ]
 
 
@@ -227,7 +227,8 @@ def tables_hiding_rows(connection: Connection[Any], tables: list[int]) -> list[s
         return [name for (name,) in cursor.execute(_HIDING, (tables,)).fetchall()]
 
 
-def _named_columns(watch: Watch) -> list[tuple[str, str]]:
+def named_columns(watch: Watch) -> list[tuple[str, str]]:
+    """The keys under which a watch names columns, and the columns."""
     named = [("key", watch.key)]
     if watch.live is None:
         named.append(("event_column", watch.event_column))

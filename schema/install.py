@@ -1,4 +1,5 @@
-"""``orderbell install`` and ``uninstall``: the schema ``orderbell``, and the capture triggers of each watch.
+"""``orderbell install`` and ``uninstall``: the schema ``orderbell``, and capture of each watch, by triggers or from the
+change log.
 
 The application never waits: every lock on one of its tables is asked for with a short ``lock_timeout``, given up, and
 asked for again later.
@@ -7,12 +8,9 @@ asked for again later.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 from psycopg.rows import tuple_row
@@ -22,11 +20,14 @@ from sqlalchemy.pool import NullPool
 
 from config import Settings
 from config.mapping import Watch
-from schema import locks
+from schema import changelog, locks
 from schema.errors import NotAllowed, Refused, VersionMismatch
 from schema.inspection import Table, prepares_transactions, problems_of_privilege, problems_of_watch
 from schema.patience import LOCK_TIMEOUT_MS, patiently, until_locked
 from schema.placement import installed_watches, place, remove, stands
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SILENT = (
     "max_prepared_transactions is not 0, and PREPARE TRANSACTION fails after a NOTIFY:"
@@ -37,28 +38,40 @@ SILENT = (
 Say = Callable[[str], None]
 
 
-def install(settings: Settings, say: Say = lambda _: None) -> list[str]:
+def install(settings: Settings, say: Say = lambda _: None, besides: Say | None = None) -> list[str]:
     """Bring the schema and the triggers to what ``settings`` ask for; returns what was changed, empty when nothing was.
+
+    ``say`` is told each change when it is done; ``besides`` (else ``say``) whom it waits for, and what is good to know.
 
     Raises :class:`Refused` with every reason at once, and psycopg's own errors when the database cannot be reached.
     """
+    besides = besides or say
     with _connect(settings) as connection, _alone(connection):
         tables = _checked_tables(connection, settings)
         done = _migrate(connection, settings)
         for line in done:
             say(line)
-        for line in _place_triggers(connection, settings, tables):
+        for line in _capture(connection, settings, tables, besides):
             say(line)
             done.append(line)
-        if done and prepares_transactions(connection):
-            say(SILENT)
+        for line in _said_besides(connection, settings) if done else ():
+            besides(line)
         return done
 
 
 def uninstall(settings: Settings, say: Say = lambda _: None) -> list[str]:
-    """Remove every trigger and the schema; the application's own schema is as it was. Returns what was removed."""
+    """Remove slot, publication, triggers and schema; the application's own schema is as it was.
+
+    Returns what was removed.
+
+    Raises :class:`Refused` where the replication slot cannot be dropped; then everything is as it was.
+    """
     with _connect(settings) as connection, _alone(connection):
         done: list[str] = []
+        # First what may fail, and what would fill the disk if nobody knew of it any more.
+        for line in changelog.remove_log(connection, settings):
+            done.append(line)
+            say(line)
         for watch in installed_watches(connection):
             where = remove(connection, watch)
             if where is not None:
@@ -73,10 +86,12 @@ def uninstall(settings: Settings, say: Say = lambda _: None) -> list[str]:
 
 def expected_version() -> str:
     """The schema version that this program knows."""
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    if head is None:
+    # By the files' names. To ask Alembic, which reads them all, takes a tenth of the daemon's start.
+    names = (each.name for each in (files("schema") / "migrations" / "versions").iterdir())
+    versions = [name.partition("_")[0] for name in names if name[:1].isdigit()]
+    if not versions:
         raise VersionMismatch("this installation of Orderbell has no migrations: install it again")
-    return head
+    return max(versions)
 
 
 def check_version(connection: Connection[Any]) -> None:
@@ -96,22 +111,34 @@ def check_version(connection: Connection[Any]) -> None:
         raise NotAllowed(_not_ours(connection)) from None
     found, expected = (row[0] if row else "none"), expected_version()
     if found != expected:
-        raise VersionMismatch(
-            f"the schema is at version {found}, this program needs {expected}: run `orderbell install` with it"
-        )
+        what = "use the newer program" if found > expected else "run `orderbell install` with it"
+        raise VersionMismatch(f"the schema is at version {found}, this program needs {expected}: {what}")
 
 
 def stale_watches(connection: Connection[Any], settings: Settings) -> list[str]:
-    """Names of the watches whose triggers are not what ``settings`` ask for, on the table or a partition of it;
-    `install` mends it.
+    """Names of the watches that are not captured as ``settings`` ask for: by triggers on the table and its partitions,
+    or from the change log. `install` mends it.
     """
     installed = _installed_definitions(connection)
-    stale = []
+    from_log = settings.capture.source == "wal"
+    tables: list[tuple[Watch, Table]] = []
+    sound: set[str] = set()
     for index, watch in enumerate(settings.watch):
         table, problems = problems_of_watch(connection, watch, f"watch[{index}]")
-        if table is None or problems or not stands(connection, watch, table, installed.get(watch.name)):
-            stale.append(watch.name)
-    return stale
+        if table is None:
+            continue
+        tables.append((watch, table))
+        if problems:
+            continue
+        if from_log:
+            captured = changelog.is_captured(connection, watch, table)
+        else:
+            captured = stands(connection, watch, table, installed.get(watch.name))
+        if captured:
+            sound.add(watch.name)
+    if from_log and changelog.reasons_not_captured(connection, settings, tables):
+        sound.clear()
+    return [watch.name for watch in settings.watch if watch.name not in sound]
 
 
 def _connect(settings: Settings) -> Connection[Any]:
@@ -142,9 +169,13 @@ def _checked_tables(connection: Connection[Any], settings: Settings) -> list[tup
         table, problems = problems_of_watch(connection, watch, path)
         reasons += problems
         if table is not None and not problems:
-            reasons += problems_of_privilege(connection, table, path)
+            from_log = settings.capture.source == "wal"
+            reasons += problems_of_privilege(connection, table, path, triggers=not from_log)
             tables.append((watch, table))
-    reasons += _problems_of_schema(connection)
+    unfit = _problems_of_schema(connection)
+    reasons += unfit
+    if settings.capture.source == "wal" and not unfit:
+        reasons += changelog.problems_of_changelog(connection, settings, tables)
     if reasons:
         raise Refused(reasons)
     return tables
@@ -186,11 +217,13 @@ def _not_ours(connection: Connection[Any]) -> str:
     role, owner = row or ("?", "?")
     return (
         f'role "{role}" may not use the schema orderbell, which belongs to "{owner}":'
-        f' connect as that role, or GRANT "{owner}" TO "{role}"'
+        " connect as that role to install; for the daemon, run deploy/postgresql/grants.sql as that role"
     )
 
 
-def _alembic() -> Config:
+def _alembic() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - as in _upgrade
+
     config = Config()
     config.set_main_option("script_location", str(files("schema") / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -223,6 +256,9 @@ def _migrate(connection: Connection[Any], settings: Settings) -> list[str]:
 
 
 def _upgrade(engine: Engine) -> None:
+    # Only who installs needs Alembic; the daemon's start and memory do not pay for it.
+    from alembic import command  # noqa: PLC0415
+
     try:
         with engine.begin() as own:
             own.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
@@ -237,15 +273,35 @@ def _upgrade(engine: Engine) -> None:
         raise
 
 
+def _capture(
+    connection: Connection[Any], settings: Settings, tables: list[tuple[Watch, Table]], besides: Say
+) -> Iterator[str]:
+    if settings.capture.source == "wal":
+        yield from changelog.capture_from_log(connection, settings, tables, besides)
+        return
+    yield from _place_triggers(connection, settings, tables)
+    yield from changelog.retire_unless_read(connection)
+
+
+def _said_besides(connection: Connection[Any], settings: Settings) -> Iterator[str]:
+    """What is good to know when something was changed."""
+    if settings.capture.source == "wal":
+        yield from changelog.warnings_of_changelog(connection)
+        return
+    if prepares_transactions(connection):
+        yield SILENT
+    yield from filter(None, [changelog.why_kept(connection)])
+
+
 def _place_triggers(
     connection: Connection[Any], settings: Settings, tables: list[tuple[Watch, Table]]
 ) -> Iterator[str]:
     wanted = {watch.name for watch in settings.watch}
-    for name in installed_watches(connection):
-        if name not in wanted:
-            remove(connection, name)
-            yield f"removed the triggers of the watch {name}, which is no longer configured"
-    installed = _installed_definitions(connection)
+    installed, by_triggers = _installed_definitions(connection), installed_watches(connection)
+    for name in sorted({*installed, *by_triggers} - wanted):
+        remove(connection, name)
+        what = "triggers of the watch" if name in by_triggers else "watch"
+        yield f"removed the {what} {name}, which is no longer configured"
     for watch, table in tables:
         yield from place(connection, watch, table, installed.get(watch.name))
 

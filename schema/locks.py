@@ -14,3 +14,6 @@ INSTALL = 3
 
 HISTORY = 4
 """Held, for a transaction, by the daemon that makes and drops partitions."""
+
+CHANGE_LOG = 5
+"""Held by the connection of the one that reads the change log, and writes what it read (design 5.3)."""

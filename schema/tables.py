@@ -22,7 +22,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, OID
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(schema="orderbell")
@@ -37,6 +37,15 @@ class TransactionId(UserDefinedType[str]):
 
     def get_col_spec(self, **_: object) -> str:
         return "xid8"
+
+
+class LogPosition(UserDefinedType[str]):
+    """``pg_lsn``: a place in the change log. Two hexadecimal numbers with a slash to us."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "pg_lsn"
 
 
 change = Table(
@@ -73,6 +82,22 @@ watch = Table(
     Column("table_name", Text, nullable=False),
     Column("definition", Text, nullable=False),
     Column("installed_at", _moment, nullable=False, server_default=func.now()),
+    Column("relation", OID),
+    Column("since", LogPosition),
+    Column("until", LogPosition),
+)
+
+change_log = Table(
+    "change_log",
+    metadata,
+    Column("slot", Text, primary_key=True),
+    Column("publication", Text, nullable=False),
+    Column("system_identifier", Text, nullable=False),
+    Column("lsn", LogPosition, nullable=False),
+    Column("horizon", TransactionId, nullable=False),
+    Column("gap", Boolean, nullable=False, server_default=text("false")),
+    Column("committed_at", _moment),
+    Column("made_at", _moment, nullable=False, server_default=func.now()),
 )
 
 event = Table(
@@ -163,6 +188,7 @@ delivery = Table(
     Column("hold", Text),
     Column("kind", Text),
     Column("message_id", BigInteger),
+    Column("wanted_at", _moment, nullable=False, server_default=func.now()),
     Index("delivery_due_idx", "channel", "due_at", postgresql_where=text("hold IS NULL")),
     Index("delivery_subject_idx", "subject", "user_id"),
     Index("delivery_hold_idx", "due_at", postgresql_where=text("hold IS NOT NULL")),

@@ -33,7 +33,7 @@ def _embedded(version: int) -> Iterator[str]:
         server = get_server(directory, cleanup_mode="delete", postgres_version=version)
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
-            # Room for every daemon of a run, and the log that capture = "wal" will need.
+            # Room for every daemon of a run, and the log that capture = "wal" reads.
             connection.execute("ALTER SYSTEM SET max_connections = 300")
             connection.execute("ALTER SYSTEM SET wal_level = logical")
         subprocess.run(
@@ -63,7 +63,9 @@ def _embedded(version: int) -> Iterator[str]:
 def _container(version: int) -> Iterator[str]:
     from testcontainers.postgres import PostgresContainer
 
-    with PostgresContainer(f"postgres:{version}-alpine", driver=None) as container:
+    # Room for every daemon of a run, and the log that capture = "wal" reads.
+    command = "postgres -c max_connections=300 -c wal_level=logical"
+    with PostgresContainer(f"postgres:{version}-alpine", driver=None).with_command(command) as container:
         yield container.get_connection_url()
 
 
@@ -112,6 +114,12 @@ def new_database(server: str, template: str = "template0") -> str:
 def drop_database(server: str, url: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     with psycopg.connect(server, autocommit=True) as connection:
+        # A replication slot goes with its database, unless somebody reads it.
+        connection.execute(
+            "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+            " WHERE database = %s AND active_pid IS NOT NULL",
+            (name,),
+        )
         connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(str(name))))
 
 

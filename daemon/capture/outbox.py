@@ -119,6 +119,8 @@ def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Cha
     watch = watches.get(captured.watch or "")
     if watch is None:
         raise Unreadable(f"no [[watch]] is named {captured.watch!r}: add it back, or run `orderbell install`")
+    if captured.op == "unsure":
+        raise Unreadable(captured.error or "nobody can say whether this is news")
     new = _json(captured.new)
     if captured.op == "rows":
         yield from _whole_rows(captured, watch, _json(captured.old) or [], new or [])

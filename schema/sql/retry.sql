@@ -55,7 +55,8 @@ WITH back AS (
     RETURNING id, watch, op, key, old, new, captured_at
 ), put AS (
     INSERT INTO orderbell.change (watch, op, key, old, new, captured_at)
-    SELECT watch, op, key, old, new, captured_at FROM back ORDER BY id
+    -- An update that was set aside because nobody could say whether it is news: now somebody has.
+    SELECT watch, CASE WHEN op = 'unsure' THEN 'update' ELSE op END, key, old, new, captured_at FROM back ORDER BY id
     RETURNING 1
 )
 SELECT pg_notify('orderbell', '') FROM put;

@@ -26,9 +26,11 @@ from tests.chaos.faults import DATABASE_WIRES, Fault, Kind
 from tests.chaos.providers import Providers, started
 from tests.chaos.strike import Striker
 from tests.chaos.wire import Wire
+from tests.sources import Source
 
 DRAIN_SECONDS = 120.0
 SAVE_SUBSCRIPTION = "INSERT INTO orderbell.push_subscription (user_id, endpoint, p256dh, auth) VALUES (%s, %s, %s, %s)"
+UNREAD = "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn < %s"
 LEFT = "SELECT (SELECT count(*) FROM orderbell.change) + (SELECT count(*) FROM orderbell.delivery)"
 
 
@@ -91,6 +93,7 @@ async def campaign(
     seed: int,
     *,
     writers: int = 6,
+    source: Source = "outbox",
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
     """Run it with ``faults``, for ``seconds`` at least. Its folder, with logs, is left where something was wrong."""
@@ -110,7 +113,8 @@ async def campaign(
         progress.last = fault
         tell(progress)
 
-    async with _open_house(folder, dice, log_apart=any(fault.kind is Kind.FULL_LOG for fault in faults)) as house:
+    log_apart = any(fault.kind is Kind.FULL_LOG for fault in faults)
+    async with _open_house(folder, dice, source, log_apart=log_apart) as house:
         striker = Striker(house.daemons, house.database, house.wires, house.providers, house.in_flight, dice)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
@@ -122,6 +126,7 @@ async def campaign(
             await asyncio.gather(*writing)
             told("waiting for the queues to drain")
             notes = [] if await _drained(house.database.url) else ["the queues did not drain"]
+            notes += striker.slow_restarts
             for daemon in house.daemons:
                 notes += await _end(daemon)
             await asyncio.gather(*keeping)
@@ -148,7 +153,7 @@ async def campaign(
 
 
 @asynccontextmanager
-async def _open_house(folder: Path, dice: random.Random, *, log_apart: bool) -> AsyncIterator[_House]:
+async def _open_house(folder: Path, dice: random.Random, source: Source, *, log_apart: bool) -> AsyncIterator[_House]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(running_database(log_apart=log_apart))
         shop = await Shop.connect(database.url)
@@ -161,7 +166,9 @@ async def _open_house(folder: Path, dice: random.Random, *, log_apart: bool) -> 
             wires[name] = Wire(name, database.port, dice)
             await wires[name].start()
             stack.push_async_callback(wires[name].stop)
-        written = write(folder, database.url, providers, wires)
+        if source == "wal":
+            await _identify(database.url)
+        written = write(folder, database.url, providers, wires, source)
         await asyncio.to_thread(install, written.settings)
         await _subscribe(database.url, providers, cast)
         daemons = [Daemon(name, wires[name], written.file, written.credentials) for name in DATABASE_WIRES]
@@ -170,6 +177,12 @@ async def _open_house(folder: Path, dice: random.Random, *, log_apart: bool) -> 
         for daemon in daemons:
             stack.push_async_callback(daemon.stop)
         yield _House(database, written.settings, cast, providers, wires, daemons, in_flight)
+
+
+async def _identify(url: str) -> None:
+    """What the shop's owner does for the change log: it has to say what an order was before."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("ALTER TABLE orders REPLICA IDENTITY FULL")
 
 
 async def _subscribe(url: str, providers: Providers, cast: Cast) -> None:
@@ -182,15 +195,17 @@ async def _subscribe(url: str, providers: Providers, cast: Cast) -> None:
 
 
 async def _drained(url: str) -> bool:
-    """Wait until nothing is left to plan or to deliver; False when that takes too long."""
+    """Wait until nothing is left to read, to plan or to deliver; False when that takes too long."""
     with suppress(TimeoutError):
         async with (
             asyncio.timeout(DRAIN_SECONDS),
             await psycopg.AsyncConnection.connect(url, autocommit=True) as connection,
         ):
+            written = await (await connection.execute("SELECT pg_current_wal_insert_lsn()")).fetchone()
             while True:
-                cursor = await connection.execute(LEFT)
-                if await cursor.fetchone() == (0,):
+                unread = await (await connection.execute(UNREAD, written)).fetchone()
+                left = await (await connection.execute(LEFT)).fetchone()
+                if (unread, left) == ((0,), (0,)):
                     return True
                 await asyncio.sleep(0.1)
     return False

@@ -10,6 +10,7 @@ from demo.configuration import write_configuration
 from demo.providers import Providers as Ports
 from tests.chaos.providers import Providers
 from tests.chaos.wire import Wire
+from tests.sources import Source
 
 CUSTOMERS = 40
 VENDORS = 8
@@ -27,7 +28,7 @@ class Written:
     settings: Settings
 
 
-def write(folder: Path, database_url: str, providers: Providers, wires: dict[str, Wire]) -> Written:
+def write(folder: Path, database_url: str, providers: Providers, wires: dict[str, Wire], source: Source) -> Written:
     """Write it into ``folder``; the database's URL in it goes past the wires and is for us, not for the daemons."""
     ports = Ports(providers.smtp, providers.twilio, providers.push)
     demo = write_configuration(folder, database_url, ports, [])
@@ -35,7 +36,7 @@ def write(folder: Path, database_url: str, providers: Providers, wires: dict[str
     values["http"]["port"] = values["metrics"]["port"] = 0  # there are two daemons
     del values["http"]["public_url"]
     values["database"] = {"connect_timeout_seconds": 3}
-    values["capture"] = {"heartbeat_seconds": 1.5, "safety_poll_seconds": 5.0}
+    values["capture"] = {"source": source, "heartbeat_seconds": 1.5, "safety_poll_seconds": 5.0}
     values["delivery"] = {
         "lease_seconds": LEASE_SECONDS,
         "poll_seconds": 0.2,

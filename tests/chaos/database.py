@@ -28,6 +28,7 @@ unix_socket_directories = ''
 max_connections = 100
 min_wal_size = '32MB'
 max_wal_size = '64MB'
+wal_level = logical
 """
 
 

@@ -13,6 +13,7 @@ from typer import Option
 from demo.interruption import until_interrupted
 from tests.chaos.campaign import Progress, Result, campaign
 from tests.chaos.faults import Amounts, schedule
+from tests.sources import Source
 
 MOST_LINES = 20
 
@@ -26,6 +27,7 @@ def chaos(
     clock_jumps: Annotated[int, Option(min=0, help="Of a daemon's wall clock, by an hour.")] = 2,
     seed: Annotated[int | None, Option(help="Of an earlier run: the same faults at the same times.")] = None,
     writers: Annotated[int, Option(min=1, max=32, help="Connections of the application.")] = 6,
+    capture: Annotated[Source, Option(help="Where changes come from: triggers, or the change log.")] = "outbox",
     full_disk: Annotated[bool, Option(help="Leave PostgreSQL's log no room (on a tmpfs; needs root).")] = True,
 ) -> None:
     """Orders are placed and moved on while daemons are killed, PostgreSQL is restarted, wires are cut and providers
@@ -52,7 +54,8 @@ def chaos(
                 f" · {progress.last}",
             )
 
-        work = campaign(schedule(amounts, minutes * 60, seed), minutes * 60, seed, writers=writers, tell=tell)
+        faults = schedule(amounts, minutes * 60, seed)
+        work = campaign(faults, minutes * 60, seed, writers=writers, source=capture, tell=tell)
         result = asyncio.run(until_interrupted(work))
     report(result, says)
     print(result.line())

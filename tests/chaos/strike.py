@@ -17,6 +17,10 @@ from tests.chaos.wire import Mood, Wire
 PATIENCE_SECONDS = 20.0
 """For a daemon to be there to be killed, and for a wire to have something to cut."""
 
+RESTART_SECONDS = 20.0
+"""For a restart. A server that sends somebody its log waits for them (a daemon may be paused, a wire may swallow all),
+but not as long as it would wait for one that is gone (``wal_sender_timeout``, 60 s)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Struck:
@@ -41,6 +45,8 @@ class Striker:
     ) -> None:
         self.counts: Counter[Kind] = Counter()
         self.struck: list[Struck] = []
+        self.slow_restarts: list[str] = []
+        """What should not happen: a server that waits for a daemon before it ends."""
         self._daemons = daemons
         self._database = database
         self._wires = wires
@@ -73,7 +79,10 @@ class Striker:
                 await self._pause(fault)
             case Kind.RESTART:
                 async with self._server_lock, self._in_flight.watched():
+                    asked = loop.time()
                     await self._database.restart(fault.how)
+                    if loop.time() - asked > RESTART_SECONDS:
+                        self.slow_restarts.append(f"{fault} took {loop.time() - asked:.1f} s")
             case Kind.CUT:
                 met = await self._cut(self._wires[fault.whom], Mood[fault.how], fault.seconds)
             case Kind.PROVIDER:

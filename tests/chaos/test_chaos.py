@@ -4,6 +4,7 @@ import pytest
 
 from tests.chaos.campaign import Result, campaign
 from tests.chaos.faults import Amounts, Fault, Kind, schedule
+from tests.sources import SOURCES, Source
 
 SEED = 20
 
@@ -16,9 +17,10 @@ def complaints(result: Result) -> str:
 
 
 @pytest.mark.timeout(300)
-async def test_nothing_is_lost_while_everything_fails() -> None:
+@pytest.mark.parametrize("source", SOURCES)
+async def test_nothing_is_lost_while_everything_fails(source: Source) -> None:
     amounts = Amounts(kills=8, restarts=3, cuts=6, pauses=1, provider=8, clock=0, full_log=0)
-    result = await campaign(schedule(amounts, 40, SEED), 40, SEED, writers=4)
+    result = await campaign(schedule(amounts, 40, SEED), 40, SEED, writers=4, source=source)
     assert result.good, complaints(result)
     counts = result.counts
     assert (counts[Kind.KILL], counts[Kind.RESTART], counts[Kind.CUT]) == (8, 3, 6)
@@ -34,8 +36,9 @@ async def test_nothing_is_lost_while_the_clock_of_a_daemon_is_an_hour_ahead() ->
 
 
 @pytest.mark.timeout(200)
-async def test_nobody_is_told_twice_when_nothing_fails() -> None:
-    result = await campaign([], 5, SEED)
+@pytest.mark.parametrize("source", SOURCES)
+async def test_nobody_is_told_twice_when_nothing_fails(source: Source) -> None:
+    result = await campaign([], 5, SEED, source=source)
     assert result.good, complaints(result)
     assert result.orders > 5
     assert not result.account.duplicates

@@ -5,6 +5,7 @@ import random
 import socket
 import struct
 from enum import Enum
+from pathlib import Path
 
 SLOW_SECONDS = (0.02, 0.25)
 """How long a piece is held up on a slow wire."""
@@ -25,14 +26,15 @@ class Mood(Enum):
 
 
 class Wire:
-    """Listens on loopback and carries to ``far_port``; ``mood`` may be changed at any time."""
+    """Listens on loopback and carries to ``far``; ``mood`` may be changed at any time."""
 
-    def __init__(self, name: str, far_port: int, dice: random.Random) -> None:
+    def __init__(self, name: str, far: int | Path, dice: random.Random) -> None:
+        """``far``: a port of loopback, or a Unix socket."""
         self.name = name
         self.port = 0
         self.cut_at_work = asyncio.Event()
         """Set once a connection was cut, or bytes were swallowed, in the present mood."""
-        self._far_port = far_port
+        self._far = far
         self._dice = dice
         self._mood = Mood.FINE
         self._server: asyncio.Server | None = None
@@ -82,9 +84,10 @@ class Wire:
         try:
             if self._mood is Mood.REFUSE:
                 return
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far_port)
+            far_reader, far_writer = await self._reach()
             ends.append(far_writer)
-            line.far_end = far_writer.get_extra_info("sockname")[1]
+            if isinstance(self._far, int):
+                line.far_end = far_writer.get_extra_info("sockname")[1]
             ways += [
                 asyncio.ensure_future(self._pump(reader, far_writer, line, asks=True)),
                 asyncio.ensure_future(self._pump(far_reader, writer, line, asks=False)),
@@ -98,6 +101,11 @@ class Wire:
             await asyncio.gather(*ways, return_exceptions=True)
             for end in ends:
                 _reset(end)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._far, int):
+            return await asyncio.open_connection("127.0.0.1", self._far)
+        return await asyncio.open_unix_connection(self._far)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: "_Line", *, asks: bool

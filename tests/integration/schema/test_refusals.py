@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from config import Settings
 from daemon.cli import check
+from daemon.cli.notes import Notes
 from schema.errors import NotAllowed, Refused
 from schema.inspection import problems_of_watch
 from schema.install import check_version, install
@@ -53,7 +54,7 @@ def asking(url: str, query: str) -> Settings:
 
 def said(settings: Settings, capsys: pytest.CaptureFixture[str]) -> str:
     """Everything that ``check`` says of the database."""
-    found = check._database(settings)
+    found = check._database(settings, Notes())
     return "\n".join([capsys.readouterr().out, *(line for lines in found for line in lines)])
 
 

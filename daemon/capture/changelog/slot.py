@@ -1,0 +1,125 @@
+"""What may become of the slot: it lags, it fills the disk, it is lost. It is looked at every heartbeat."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from config import Settings
+from daemon import metrics
+from daemon.capture.changelog.frames import lsn_of
+from daemon.capture.changelog.gathering import Heartbeat
+from daemon.capture.changelog.position import Position
+from daemon.connections import Connections
+from schema.changelog import publication_problems_of
+from schema.queries import statements
+
+log = structlog.get_logger(__name__)
+
+SQL = statements("position")
+
+SILENCE = 6
+"""Heartbeats that may be missing before it is said that what is written does not arrive."""
+
+
+class SlotLost(RuntimeError):
+    """The slot cannot be read any more, or what it gives is not whole: it must be made anew."""
+
+
+class Retired(Exception):
+    """Everything that is read from the log has been read: the triggers capture now."""
+
+
+class SlotGuard:
+    """Looks at the slot while it is read: metrics, marks in the log, and what somebody should be told of."""
+
+    def __init__(self, connections: Connections, settings: Settings, place: Position) -> None:
+        self._connections = connections
+        self._settings = settings
+        self._place = place
+        self._marked = "0/0"
+        self._warned: set[str] = set()
+        self.read_to = place.lsn
+        """Up to there (an LSN) everything was read, kept, and confirmed; the reader moves it."""
+        self.horizon = place.horizon
+        """Whatever was written before it, the log has shown: its mark was read, and then the publication was whole."""
+        self._seen = place.horizon
+        self._beaten_at = datetime.now(UTC)
+
+    def beats(self, heartbeat: Heartbeat) -> None:
+        """A mark has come back."""
+        self._beaten_at = datetime.now(UTC)
+        self._seen = heartbeat.horizon
+        metrics.CHANGELOG_LAST_HEARTBEAT.labels(self._place.slot).set(heartbeat.at.timestamp())
+
+    async def run(self) -> None:
+        """Look for ever. Raises :class:`SlotLost`, :class:`Retired`, psycopg.Error."""
+        connection = await self._connections.open("orderbell change log's guard")
+        threshold = self._settings.capture.lag_warning_bytes
+        metrics.CHANGELOG_LAG_WARNING_BYTES.labels(self._place.slot).set(threshold)
+        try:
+            while True:
+                await self._look(connection)
+                seen = self._seen
+                if await asyncio.to_thread(self._is_published):
+                    self.horizon = max(self.horizon, seen)
+                await self._mark(connection)
+                await asyncio.sleep(self._settings.capture.heartbeat_seconds)
+        finally:
+            await connection.close()
+
+    async def _look(self, connection: AsyncConnection[TupleRow]) -> None:
+        slot = self._place.slot
+        row = await (await connection.execute(SQL["guard"], {"slot": slot})).fetchone()
+        if row is None:
+            raise SlotLost("capture from the change log was uninstalled")
+        there, status, lag, retained, safe, gap, ending, ended = row
+        if not there or status == "lost" or gap:
+            raise SlotLost(_why(there=there, gap=gap))
+        if ended:
+            raise Retired
+        if ending:
+            self._marked = "0/0"  # a mark at once, so that the place moves on where nothing else does
+        metrics.CHANGELOG_LAG_BYTES.labels(slot).set(max(lag, 0))
+        metrics.CHANGELOG_RETAINED_BYTES.labels(slot).set(max(retained, 0))
+        if safe is not None:
+            metrics.CHANGELOG_SAFE_BYTES.labels(slot).set(max(safe, 0))
+        threshold = self._settings.capture.lag_warning_bytes
+        self._warn("lag", retained > threshold, "changelog.lag", retained_bytes=retained, lag_bytes=lag)
+        self._warn("unreserved", status == "unreserved", "changelog.nearly_lost", safe_bytes=safe)
+        silent = (datetime.now(UTC) - self._beaten_at).total_seconds()
+        limit = SILENCE * self._settings.capture.heartbeat_seconds
+        self._warn("silent", silent > limit, "changelog.silent", seconds=round(silent))
+
+    def _is_published(self) -> bool:
+        """Whether the log has everything that is watched."""
+        problems = publication_problems_of(self._settings)
+        self._warn("publication", bool(problems), "changelog.not_published", problems=problems)
+        return not problems
+
+    async def _mark(self, connection: AsyncConnection[TupleRow]) -> None:
+        row = await (await connection.execute(SQL["heartbeat"], {"after": self._marked})).fetchone()
+        if row is not None:
+            self._marked = row[0]
+        elif self.read_to >= lsn_of(self._marked):
+            # Nothing was written since the last one, and that was read: all is well.
+            self._beaten_at = datetime.now(UTC)
+            metrics.CHANGELOG_LAST_HEARTBEAT.labels(self._place.slot).set(self._beaten_at.timestamp())
+
+    def _warn(self, problem: str, wrong: bool, event: str, **said: object) -> None:  # noqa: FBT001
+        """Say it when it begins, and when it is over."""
+        metrics.CHANGELOG_PROBLEMS.labels(problem).set(1 if wrong else 0)
+        if wrong and problem not in self._warned:
+            self._warned.add(problem)
+            log.error(event, slot=self._place.slot, **said)
+        elif not wrong and problem in self._warned:
+            self._warned.discard(problem)
+            log.info("changelog.well_again", problem=problem, slot=self._place.slot)
+
+
+def _why(*, there: bool, gap: bool) -> str:
+    if not there:
+        return "missing"
+    return "gap" if gap else "invalidated"

@@ -1,0 +1,109 @@
+-- Where the change log was read up to, and what was read: written together, or not at all (daemon.capture.changelog).
+
+-- name: read
+-- The row's ctid: under a transaction that keeps vacuum from removing old versions of the row, and it has a new one with
+-- every batch, to find it by its key takes longer and longer.
+SELECT ctid::text, slot, publication, system_identifier, lsn::text, horizon::text::bigint, gap
+FROM orderbell.change_log;
+
+-- name: watches
+SELECT name, relation::bigint, since::text, until::text FROM orderbell.watch;
+
+-- name: write
+-- Some changes and the place after them. Nothing where the place is not where this reader left it: then another one reads.
+-- Who finds the gate taken rings, as a trigger does (capture.sql).
+WITH moved AS (
+    UPDATE orderbell.change_log
+    SET lsn = %(lsn)s, horizon = %(horizon)s::text::xid8, committed_at = coalesce(%(committed_at)s, committed_at)
+    WHERE ctid = %(ctid)s::text::tid AND lsn = %(before)s AND slot = %(slot)s
+    RETURNING ctid
+), written AS (
+    INSERT INTO orderbell.change (watch, op, key, old, new, error, captured_at)
+    SELECT r.watch, r.op, r.key, r.old::json, r.new::json, r.error, r.captured_at
+    FROM unnest(%(watches)s::text[], %(ops)s::text[], %(keys)s::text[], %(olds)s::text[], %(news)s::text[],
+                %(errors)s::text[], %(captured)s::timestamptz[])
+        WITH ORDINALITY AS r (watch, op, key, old, new, error, captured_at, place)
+    WHERE EXISTS (SELECT FROM moved)
+    ORDER BY r.place
+)
+SELECT moved.ctid::text,
+       NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = ''
+FROM moved;
+
+-- name: move
+-- The place alone, in the transaction that has written what lies before it.
+UPDATE orderbell.change_log
+SET lsn = %(lsn)s, horizon = %(horizon)s::text::xid8, committed_at = coalesce(%(committed_at)s, committed_at)
+WHERE ctid = %(ctid)s::text::tid AND lsn = %(before)s AND slot = %(slot)s
+RETURNING ctid::text,
+          NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = '';
+
+-- name: copy
+COPY orderbell.change (watch, op, key, old, new, error, captured_at) FROM STDIN;
+
+-- name: set_aside
+-- A change of which nobody can say whether it is news; `orderbell retry` tells of it.
+INSERT INTO orderbell.change_failed (id, watch, op, key, old, new, captured_at, error)
+VALUES (nextval(pg_get_serial_sequence('orderbell.change', 'id')), %(watch)s, %(op)s, %(key)s, %(old)s, %(new)s,
+        %(captured_at)s, %(error)s);
+
+-- name: heartbeat
+-- A mark in the log, read back by the reader: it shows that what is written arrives. Every transaction that commits after
+-- it has an id of at least this snapshot's xmin. Not where nothing was written since the last one, but for what it made
+-- us write ourselves.
+SELECT pg_logical_emit_message(false, 'orderbell',
+           json_build_object('horizon', pg_snapshot_xmin(pg_current_snapshot())::text, 'at', clock_timestamp())::text)::text
+WHERE pg_current_wal_insert_lsn() > %(after)s::pg_lsn + 1024;
+
+-- name: told
+-- What people know last of these rows: a change that waits (of those up to an id: what is found missing is put behind them),
+-- else the last event.
+SELECT k.key, w.value, e.name
+FROM unnest(%(keys)s::text[]) AS k (key)
+LEFT JOIN (SELECT DISTINCT ON (c.key) c.key, c.new ->> %(column)s AS value FROM orderbell.change c
+           WHERE c.watch = %(watch)s AND c.key = ANY(%(keys)s) AND c.id <= %(up_to)s ORDER BY c.key, c.id DESC) w USING (key)
+LEFT JOIN LATERAL (SELECT e.name FROM orderbell.event e
+                   WHERE e.subject = %(prefix)s || ':' || k.key ORDER BY e.id DESC LIMIT 1) e ON true;
+
+-- name: last_change
+SELECT coalesce(max(id), 0) FROM orderbell.change;
+
+-- name: end_stale_reader
+-- Whoever asks holds the reader's lock: the slot is held by a server process whose client is gone.
+SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %(slot)s AND active_pid IS NOT NULL;
+
+-- name: mark_gap
+UPDATE orderbell.change_log SET gap = true WHERE slot = %(slot)s;
+
+-- name: guard
+-- How the slot stands; and whether triggers have taken over, and all is read up to there.
+SELECT s.slot_name IS NOT NULL, s.wal_status,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint,
+       s.safe_wal_size, c.gap, u.until IS NOT NULL, c.lsn >= u.until
+FROM orderbell.change_log c LEFT JOIN pg_replication_slots s ON s.slot_name = c.slot
+LEFT JOIN (SELECT max(until) AS until FROM orderbell.watch WHERE since IS NOT NULL HAVING bool_and(until IS NOT NULL)) u
+    ON true
+WHERE c.slot = %(slot)s;
+
+-- name: publication_exists
+SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %(publication)s);
+
+-- name: age
+-- Of a transaction id, as age() counts for rows in this transaction; ids come round after 2^31, and then every row counts.
+SELECT CASE WHEN pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %(horizon)s::bigint > 2147000000 THEN 2147483647
+            ELSE greatest(age((%(horizon)s::bigint %% 4294967296)::text::xid), 0) END;
+
+-- name: begin_anew
+-- A new slot begins here, and everything before it was told from the tables, in this very transaction.
+UPDATE orderbell.change_log
+SET lsn = %(lsn)s, horizon = pg_snapshot_xmin(pg_current_snapshot()), gap = false, made_at = now()
+WHERE slot = %(slot)s AND lsn = %(before)s
+RETURNING ctid::text,
+          NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = '';
+
+-- name: try_lock
+SELECT pg_try_advisory_lock(%(class)s, %(key)s);
+
+-- name: lock
+SELECT pg_advisory_lock(%(class)s, %(key)s);
