@@ -1,5 +1,6 @@
 """Puts the parts of the daemon together. With the supervisor, the only module that knows them all."""
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ from daemon.api.metrics_server import MetricsServer
 from daemon.api.routes.admin import install as install_admin
 from daemon.api.server import HttpServer
 from daemon.bulletins import Bulletins
+from daemon.capture.changelog.reader import ChangeLog
 from daemon.capture.doorbell import Doorbell
 from daemon.channels import dispatchers_of
 from daemon.clock import DatabaseClock
@@ -38,9 +40,11 @@ from daemon.kept import one_line
 from daemon.live import LiveFeed
 from daemon.policy import last_look_of, planning_of
 from daemon.presence import Presence
+from daemon.series import begin_series
 from daemon.store.planner import Planner, Planning
 from daemon.store.rooms import Rooms
 from daemon.systemd import ServiceManager
+from daemon.tracing import NOBODY, Tracer, tracer_of
 from daemon.whereabouts import Whereabouts
 from dispatchers.base import Dispatcher
 from dispatchers.email.keys import link_secret
@@ -50,12 +54,16 @@ from schema.queries import statements
 
 log = structlog.get_logger(__name__)
 
+TRACES_SECONDS = 5.0
+"""At the end, for what is not with the collector yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that runs."""
 
     node: str
+    changelog: ChangeLog
     planner: Planner
     workers: Workers
     leases: Leases
@@ -82,7 +90,8 @@ class Parts:
         between_daemons = [("broker", self.broker.run), ("catch up", self.hub.run)] if self.broker else []
         return [
             *between_daemons,
-            ("planner", self.planner.run),
+            ("change log", self.changelog.run),
+            ("planner", self._plan),
             ("workers", self.workers.run),
             ("holds", self.holds.run),
             ("live feed", self.live.run),
@@ -96,9 +105,17 @@ class Parts:
             ("health", self.health.run),
         ]
 
+    async def _plan(self) -> None:
+        # What was written before triggers took over is told before what they captured.
+        await self.changelog.settled.wait()
+        await self.planner.run()
+
     def obey(self, settings: Settings) -> None:
         """Go by these rules, messages and limits from now on. Raises ConfigError, and has then changed nothing."""
         planning = planning_of(settings, self.workers.channels, self.node)
+        self.metrics_server.renew_certificate()
+        begin_series(settings, self.workers.channels)
+        self.changelog.obey(settings)
         self.planner.planning = planning
         self.leases.last_look = self.holds.look = last_look_of(
             settings, planning.policy, self.live.listening, self.node
@@ -146,14 +163,17 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     region = settings.sms.default_region
     feedback = Feedback(pool, settings.delivery, region)
     leases, ledger = Leases(pool, settings.delivery, node, clock, region), Ledger(pool, region)
-    workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, health.progressed)
+    tracer = await _tracer(settings, pool, stack)
+    workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, tracer)
     planning = planning_of(settings, workers.channels, node)
+    begin_series(settings, workers.channels)
     leases.last_look = look = last_look_of(settings, planning.policy, live.listening, node)
     hub.rooms = _rooms(settings, planning, pool)
     hub.bulletins = bulletins = Bulletins(pool, settings.audience, planning.lookup)
     doorbell = Doorbell(connections.open, settings.capture)
-    planner = Planner(connections.open, doorbell, planning, workers, live)
-    health.observe(planner, doorbell, pool)
+    planner = Planner(connections.open, doorbell, planning, workers, live, tracer)
+    changelog = ChangeLog(connections, settings)
+    health.observe(planner, doorbell, changelog, workers, pool, dispatchers)
     app = create_app(
         settings,
         tokens=tokens,
@@ -162,6 +182,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         reading=hub.reading,
         vapid_public_key=_vapid_public_key(settings),
         readiness=health.checks,
+        liveness=health.alive,
         feedback=feedback,
         obeyed=lambda: planner.planning,
         publish=hub.publish,
@@ -171,6 +192,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     install_admin(app, admin)
     parts = Parts(
         node=node,
+        changelog=changelog,
         planner=planner,
         workers=workers,
         leases=leases,
@@ -222,6 +244,17 @@ def _rooms(settings: Settings, planning: Planning, pool: Pool) -> Rooms:
         settings.hub.locating_audiences,
         settings.auth.admin_role,
     )
+
+
+async def _tracer(settings: Settings, pool: Pool, stack: AsyncExitStack) -> Tracer:
+    """Stopped before the database is closed, when all that is to be traced has ended."""
+    if settings.tracing.endpoint is None:
+        return NOBODY
+    async with pool.connection() as connection:
+        (installation,) = await (await connection.execute(statements("live")["installation"])).fetchone() or ("",)
+    tracer = tracer_of(settings.tracing, str(installation))
+    stack.push_async_callback(asyncio.to_thread, tracer.stop, TRACES_SECONDS)
+    return tracer
 
 
 async def _broker(settings: Settings, hub: Hub, pool: Pool) -> Broker | None:

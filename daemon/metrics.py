@@ -26,6 +26,78 @@ CHANGES = Counter("orderbell_changes", "Captured changes consumed, by what becam
 CAPTURE_ERRORS = Counter(
     "orderbell_capture_errors", "Changes that the trigger had to keep as whole rows; see the log.", ["watch"]
 )
+# The change log. What its reader knows of the slot has its name as a label, and is forgotten when it reads no longer.
+CHANGELOG_WANTED = Gauge("orderbell_changelog_wanted", "1 where the configuration captures from the change log.")
+CHANGELOG_ACTIVE = Gauge("orderbell_changelog_active", "1 on the daemon that reads the change log.")
+CHANGELOG_LAG_BYTES = Gauge(
+    "orderbell_changelog_lag_bytes", "WAL that is written and that the slot has not confirmed yet.", ["slot"]
+)
+CHANGELOG_RETAINED_BYTES = Gauge(
+    "orderbell_changelog_retained_bytes", "WAL that the server keeps on its disk for the slot.", ["slot"]
+)
+CHANGELOG_SAFE_BYTES = Gauge(
+    "orderbell_changelog_safe_bytes",
+    "WAL that may still be written before the server gives the slot up; absent where it never does.",
+    ["slot"],
+)
+CHANGELOG_LAG_WARNING_BYTES = Gauge(
+    "orderbell_changelog_lag_warning_bytes", "The lag from which the configuration wants a warning.", ["slot"]
+)
+CHANGELOG_LAST_HEARTBEAT = Gauge(
+    "orderbell_changelog_last_heartbeat_timestamp_seconds",
+    "When the newest mark that came back through the log was written.",
+    ["slot"],
+)
+CHANGELOG_COMMITTED = Gauge(
+    "orderbell_changelog_committed_timestamp_seconds", "When the last transaction read was committed.", ["slot"]
+)
+CHANGELOG_RECONNECTS = Counter(
+    "orderbell_changelog_reconnects", "Times the reader of the change log had to begin anew."
+)
+CHANGELOG_PIECES = Counter(
+    "orderbell_changelog_pieces", "Pieces of transactions that were too large to be held in memory."
+)
+CHANGELOG_TRANSACTIONS = Counter("orderbell_changelog_transactions", "Transactions read from the change log.")
+CHANGELOG_ROWS = Counter("orderbell_changelog_rows", "Rows of watched tables read from the change log.", ["watch"])
+CHANGELOG_REBUILDS = Counter(
+    "orderbell_changelog_rebuilds", "Times the slot was lost or unusable and was made anew, by why.", ["reason"]
+)
+CHANGELOG_RECONCILED = Counter(
+    "orderbell_changelog_reconciled", "Changes found by comparing the tables after a gap in the log.", ["watch"]
+)
+CHANGELOG_PROBLEMS = Gauge(
+    "orderbell_changelog_problems",
+    "What is wrong with the set-up of the change log: how often it was found.",
+    ["problem"],
+)
+
+for _reason in ("missing", "invalidated", "gap"):
+    CHANGELOG_REBUILDS.labels(_reason)
+
+
+def forget_changelog() -> None:
+    """Expose nothing of the slot any more: this daemon reads it no longer, and what it knows grows old."""
+    CHANGELOG_ACTIVE.set(0)
+    for gauge in (
+        CHANGELOG_LAG_BYTES,
+        CHANGELOG_RETAINED_BYTES,
+        CHANGELOG_SAFE_BYTES,
+        CHANGELOG_LAG_WARNING_BYTES,
+        CHANGELOG_LAST_HEARTBEAT,
+        CHANGELOG_COMMITTED,
+        CHANGELOG_PROBLEMS,
+    ):
+        gauge.clear()
+
+
+CHANGES_OLDEST = Gauge(
+    "orderbell_changes_oldest_timestamp_seconds",
+    "When the oldest change that is not planned yet was captured; absent where none waits.",
+    ["source"],
+)
+CHANGES_SET_ASIDE = Gauge(
+    "orderbell_changes_set_aside", "Changes that could not be planned and wait for `orderbell retry`, up to 10,000."
+)
 EVENTS = Counter("orderbell_events", "Events planned.", ["event"])
 REMARKS = Counter("orderbell_event_remarks", "Events with somebody who could not be told; see event.remarks.")
 NOTIFICATIONS = Counter("orderbell_notifications", "Notifications planned.", ["audience"])
@@ -39,6 +111,10 @@ COMMIT_TO_PLANNED = Histogram(
     buckets=_LATENCY,
 )
 PLANNER_ACTIVE = Gauge("orderbell_planner_active", "1 on the daemon whose planner is the active one.")
+PLANNER_PROGRESS = Gauge(
+    "orderbell_planner_progress_timestamp_seconds",
+    "The planner's last sign of life; the present while it sleeps or stands by.",
+)
 PLAN_FAILURES = Counter("orderbell_plan_failures", "Batches that could not be planned as a whole.")
 PLANNER_WAITS = Counter(
     "orderbell_planner_waits", "Times the planner stood back because a table of the application was locked."
@@ -49,7 +125,7 @@ DELIVERIES = Counter("orderbell_deliveries", "Finished deliveries, by how they e
 ATTEMPTS = Counter("orderbell_delivery_attempts", "Attempts, by what came of them.", ["channel", "outcome"])
 COMMIT_TO_SENT = Histogram(
     "orderbell_commit_to_sent_seconds",
-    "From the notification's creation to the provider's acceptance.",
+    "From the application's commit, or from when it was first due if that is later, to the provider's acceptance.",
     ["channel"],
     buckets=_LATENCY,
 )

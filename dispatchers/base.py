@@ -4,11 +4,11 @@ A dispatcher only says what happened to each delivery. When to try again, how of
 that bounced is decided once, in ``daemon.delivery``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum, auto
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from config import Settings
 from config.names import Category, Closed, Priority
@@ -68,6 +68,10 @@ class Delivery:
     provider before it sends again."""
     critical: bool = False
     """Sent whatever people chose: it offers no way to unsubscribe."""
+    wanted_at: datetime | None = field(default=None, compare=False)
+    """From when it is late: the commit that it tells of, or when it was first due where that is later. For metrics."""
+    event_id: int = field(default=0, compare=False)
+    """Of the event that it tells of, for the log and for traces; 0 where it is not known."""
 
 
 class Fault(Enum):
@@ -183,6 +187,14 @@ class Dispatcher(Protocol):
         Never raises for what a provider or an address does; an exception is a bug of the dispatcher, and its whole
         batch counts as :class:`Unknown`. Cancellation may come at any await.
         """
+
+
+@runtime_checkable
+class HasProviders(Protocol):
+    """A dispatcher that can say of its providers whether they are in use; none has to."""
+
+    def resting(self) -> Mapping[str, str | None]:
+        """Provider -> None where it may be asked now, else why it is left alone, for a person. Asks nobody."""
 
 
 class DispatcherFactory(Protocol):

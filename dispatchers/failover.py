@@ -6,14 +6,14 @@ silence nobody else is asked: the message may have been sent, and nobody is to b
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from dispatchers import metrics
 from dispatchers.base import Fault, Outcome, Rejected, Retry, Sent, Try, Unusable
-from dispatchers.breaker import Permit
+from dispatchers.breaker import Permit, State
 from dispatchers.gate import Closed, Gate
 
 PATIENCE_SECONDS = 1.0
@@ -85,6 +85,16 @@ class Failover(Generic[T]):
             patience -= soonest
             await self._clock.sleep(soonest)
 
+    def resting(self) -> Mapping[str, str | None]:
+        """Provider -> None where it may be asked now, else why it is left alone."""
+        now = self._clock.monotonic()
+        return {provider.name: provider.gate.resting(now) for provider in self._providers}
+
+    def state(self, name: str) -> State:
+        """The breaker's of the provider of that name."""
+        now = self._clock.monotonic()
+        return max((p.gate.state(now) for p in self._providers if p.name == name), default=State.CLOSED)
+
     async def _ask(self, provider: Provider[T], permit: Permit, item: T) -> Outcome:
         started_at = self._clock.utc()
         try:
@@ -126,6 +136,7 @@ class Failover(Generic[T]):
             seconds = gate.paused_until - self._clock.monotonic()
             return self._clock.utc().timestamp() + seconds if seconds > 0 else 0.0
 
+        metrics.begin_series(self._channel, name)
         metrics.BREAKER_STATE.labels(self._channel, name).set_function(lambda: gate.state(self._clock.monotonic()))
         metrics.PAUSED_UNTIL.labels(self._channel, name).set_function(paused_until)
 

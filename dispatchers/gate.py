@@ -10,6 +10,8 @@ PAUSE_SECONDS = 1.0
 """For a provider that wants a pause and does not say for how long; if it goes on so, the breaker opens."""
 LONGEST_PAUSE_SECONDS = 3600.0
 """Who asks for more is asked again after an hour: one header must not silence a channel for a day."""
+LONG_PAUSE_SECONDS = 60.0
+"""Who wants to be left alone for longer is out, whatever the reason."""
 PROBE_SECONDS = 2.0
 """When to ask again while another's probe is out."""
 
@@ -36,6 +38,16 @@ class Gate:
     def state(self, now: float) -> State:
         """The breaker's."""
         return self._breaker.state(now)
+
+    def resting(self, now: float) -> str | None:
+        """Why it is left alone, None where it is not: neither a short pause nor its rate limit is a reason. Changes
+        nothing.
+        """
+        if (seconds := self._breaker.wait(now)) > 0:
+            return f"is left alone after failures, for {seconds:.0f} s more"
+        if (seconds := self.paused_until - now) >= LONG_PAUSE_SECONDS:
+            return f"wants a pause, of {seconds:.0f} s more"
+        return None
 
     def enter(self, now: float) -> Permit | Closed:
         """Leave to ask once, or why not.

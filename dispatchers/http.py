@@ -19,6 +19,7 @@ from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 """A provider that asks for more is asked again after a day."""
@@ -80,7 +81,7 @@ def open_session(
 async def exchange(
     session: aiohttp.ClientSession,
     method: str,
-    url: str,
+    url: str | URL,
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,

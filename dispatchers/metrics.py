@@ -33,3 +33,9 @@ def code_class(code: str) -> str:
     if found := _TWILIO.match(code):
         return f"{found[1]}xxx"
     return "other"
+
+
+def begin_series(channel: str, provider: str) -> None:
+    """Have what every provider may answer in the metrics from the start, so that a first failure is seen as a rise."""
+    for code in ("2xx", "4xx", "5xx", "none"):
+        REQUESTS.labels(channel, provider, code)

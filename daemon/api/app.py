@@ -19,7 +19,7 @@ from daemon.api.inbox.session import Session
 from daemon.api.rate import Rates
 from daemon.api.routes import health, notifications, push, twilio, unsubscribe
 from daemon.api.routes import settings as own_settings
-from daemon.api.routes.health import Readiness
+from daemon.api.routes.health import Liveness, Readiness
 from daemon.api.settings_store import Obeyed, SettingsStore
 from daemon.api.static import WebFiles
 from daemon.api.subscriptions import Subscriptions
@@ -44,12 +44,14 @@ def create_app(
     feedback: Feedback,
     obeyed: Callable[[], Obeyed],
     publish: Publish = to_nobody,
+    liveness: Liveness = lambda: None,
 ) -> FastAPI:
     """The application, for :class:`daemon.api.server.HttpServer`.
 
     ``reading`` is the hub's: what is read here shows on every screen. ``readiness`` is asked at each /readyz,
     ``obeyed`` for what the planner goes by at that moment. ``publish`` is the hub's, too: it brings a frame to all
-    connections of a person. ``engine`` is the API's own; the hub and ``inbox`` have another.
+    connections of a person. ``engine`` is the API's own; the hub and ``inbox`` have another. ``liveness`` says at each
+    /livez whether only a restart would help.
     """
     app = FastAPI(
         title="Orderbell",
@@ -77,7 +79,7 @@ def create_app(
         links=Links(settings.http.public_url, link_secret(settings)),
         unsubscribe_page=UnsubscribePage(brand=brand_of(settings.email), accent=settings.email.accent),
     )
-    app.state.readiness = readiness
+    app.state.readiness, app.state.liveness = readiness, liveness
     for module in (notifications, own_settings, push, health, twilio, unsubscribe):
         app.include_router(module.router)
     if settings.sms.provider and settings.http.public_url:

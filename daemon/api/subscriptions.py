@@ -34,8 +34,7 @@ class Subscriptions:
         values = {
             "user_id": user_id,
             "endpoint": str(subscription.url),
-            "p256dh": subscription.p256dh,
-            "auth": subscription.auth,
+            **subscription.keys,
             "user_agent": user_agent,
         }
         upsert = insert(table).values(**values)

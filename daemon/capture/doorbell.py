@@ -178,7 +178,9 @@ class Doorbell:
             await self._prove_alive(idle)
             if loop.time() >= poll_at:
                 metrics.SAFETY_POLLS.inc()
+                self.asleep.clear()  # a drain that hangs must be seen
                 found = await drain()
+                self.asleep.set()
                 if found:
                     metrics.SAFETY_POLL_FINDS.inc(found)
                     log.warning("doorbell.missed", changes=found)

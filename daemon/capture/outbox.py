@@ -26,6 +26,10 @@ BATCH_BYTES = 8_000_000
 """Of captured rows in one batch, so that big ones do not add up in memory. One change is always taken."""
 
 
+FIRST = -(2**63)
+"""No change has a lower id."""
+
+
 class NotOurs(RuntimeError):
     """Another planner is at work: this one has lost its place."""
 
@@ -58,7 +62,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._hint = 0
+        self._hint = FIRST
         self._candidate: tuple[int, int] | None = None
         """(highest id given out, first transaction id not yet begun), both of one moment in the past."""
         self._settled = False
@@ -108,7 +112,7 @@ class Outbox:
 
     def forget(self) -> None:
         """Start without a bound, as on a new connection, which may lead to a promoted standby."""
-        self._hint, self._candidate, self._settled = 0, None, False
+        self._hint, self._candidate, self._settled = FIRST, None, False
 
 
 def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Change]:
@@ -127,6 +131,11 @@ def changes_in(captured: Captured, watches: Mapping[str, Watch]) -> Iterator[Cha
         return
     if captured.key is None or not isinstance(new, dict):
         raise Unreadable(f"the row has no {watch.key}, or no values")
+    if watch.live is None and watch.event_column not in new:
+        raise Unreadable(
+            f"it does not hold {watch.table}.{watch.event_column}, which makes the event: it was captured when the"
+            " configuration named another column; where it was renamed, run `orderbell install` and restart"
+        )
     yield Change(captured.id, watch.name, captured.key, _json(captured.old), new, captured.captured_at)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from config import Settings
 from config.check import known_channels
+from daemon.cli import completion
 from daemon.cli.console import ConfigOption, err, out, problem, settings_from
 from daemon.cli.database import connected
 from daemon.cli.timeline import show
@@ -22,10 +23,10 @@ from daemon.explain.values import Timeline
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="What it is about: order:4711.")],
+    subject: Annotated[str, typer.Argument(help="What it is about: order:4711.", autocompletion=completion.subjects)],
     config: ConfigOption = None,
     user: Annotated[str | None, typer.Option(help="Only this person.")] = None,
-    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.", autocompletion=completion.channels)] = None,
     limit: Annotated[
         int, typer.Option(min=1, max=10_000, help="People listed for an event; the rest is counted.")
     ] = 20,

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config import Settings
+from daemon.cli import completion
 from daemon.cli.console import ConfigOption, err, out, problem, settings_from
 from daemon.cli.database import connected
 from schema.queries import statements
@@ -24,7 +25,10 @@ ID = re.compile("[dc][0-9]{1,18}")
 BATCH = 1_000
 """Deliveries brought back in one transaction."""
 
-ChannelOption = Annotated[str | None, typer.Option("--channel", help="Only deliveries on this channel.")]
+ChannelOption = Annotated[
+    str | None,
+    typer.Option("--channel", help="Only deliveries on this channel.", autocompletion=completion.channels),
+]
 ErrorOption = Annotated[str | None, typer.Option("--error", help="Only where the error contains this.")]
 
 
@@ -62,6 +66,7 @@ def retry(
     channel: ChannelOption = None,
     error: ErrorOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that failed.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Bring back what failed, after its cause was mended: by id, by channel, by error, or all of it.
 
@@ -84,12 +89,13 @@ def retry(
         if not channel:
             chosen = {"ids": changes if ids else None, "error": error}
             rows = connection.execute(SQL["bring_back_changes"], chosen).rowcount
-    out.print(
-        f"{count:,} deliver{'y' if count == 1 else 'ies'} and {rows:,} change{'' if rows == 1 else 's'} brought back.",
-        highlight=False,
-    )
-    absent = len(deliveries) + len(changes) - count - rows
-    if ids and absent > 0:
+    absent = max(0, len(deliveries) + len(changes) - count - rows) if ids else 0
+    if as_json:
+        out.print_json(json.dumps({"deliveries": count, "changes": rows, "absent": absent}))
+    else:
+        what = f"{count:,} deliver{'y' if count == 1 else 'ies'} and {rows:,} change{'' if rows == 1 else 's'}"
+        out.print(f"{what} brought back.", highlight=False)
+    if absent:
         problem(f"{absent} of those ids {'is' if absent == 1 else 'are'} not in the list of `orderbell failed`")
         raise typer.Exit(1)
 
@@ -125,7 +131,7 @@ def _bring_back(
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(SQL["count_failed_deliveries"], chosen).fetchone()
     total, done = (row[0] if row else 0), 0
-    with Progress(console=err, transient=True, disable=total <= BATCH) as progress:
+    with Progress(console=err, transient=True, disable=total <= BATCH or not err.is_terminal) as progress:
         task = progress.add_task("bringing back", total=total)
         while done < total:
             batch = {**chosen, "limit": BATCH, "lifetime_seconds": settings.delivery.expires_after_seconds}

@@ -1,55 +1,71 @@
 """The commands, put together.
 
-Exit codes: 0 done; 1 it did not work (the database away, something missing); 2 the configuration or the call is wrong.
+Exit codes: 0 done; 1 it did not work (something missing, something wrong); 2 the configuration or the call is wrong;
+3 the database cannot be reached.
 """
 
+import gc
 import importlib
+import os
+import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import typer
 
 from config.errors import ConfigError
-from daemon.cli.console import problem
-from schema.errors import Refused, SchemaError
-
-COMMANDS = {
-    "init": ("inspect", "init"),
-    "check": ("check", "check"),
-    "install": ("lifecycle", "install"),
-    "uninstall": ("lifecycle", "uninstall"),
-    "run": ("run", "run"),
-    "explain": ("explain", "explain"),
-    "replay": ("replay", "replay_"),
-    "failed": ("failures", "failed"),
-    "retry": ("failures", "retry"),
-    "suppressed": ("suppressions", "suppressed"),
-    "suppress": ("suppressions", "suppress"),
-    "unsuppress": ("suppressions", "unsuppress"),
-    "template": ("template.group", "group"),
-    "token": ("secrets", "token"),
-    "vapid": ("secrets", "vapid"),
-}
-"""Name -> module in ``daemon.cli``, and the function or group in it."""
+from daemon.cli.commands import COMMANDS, OF_THE_DEMO, Command
+from daemon.cli.console import FAILED, WRONG_CALL, failure, problem
+from schema.errors import SchemaError
 
 
 def application(only: str | None = None) -> typer.Typer:
     """The command line with all its commands, or with one: to import what the others need takes most of a second."""
+    app = _empty()
+    for name, command in COMMANDS.items():
+        if only in (None, name):
+            found = getattr(importlib.import_module(f"daemon.cli.{command.module}"), command.attribute)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name, epilog=command.epilog)(found)
+    return app
+
+
+def names() -> typer.Typer:
+    """The commands by name and with nothing in them: all that a shell wants to know while the first word is written."""
+    app = _empty()
+    for name in (*COMMANDS, *OF_THE_DEMO):
+        app.command(name)(_a_group)
+    return app
+
+
+def add_demo(app: typer.Typer) -> None:
+    """The demo and the bench stand above the daemon (design, section 3), so they are found by name and not imported."""
+    for name, command in OF_THE_DEMO.items():
+        try:
+            found = getattr(importlib.import_module(command.module), command.attribute)
+        except ModuleNotFoundError as error:
+            # Whatever it is called with: the hint, and not a complaint about an option.
+            settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+            app.command(name, context_settings=settings)(_absent(name, str(error.name)))
+        else:
+            app.command(name, epilog=command.epilog)(found)
+
+
+def _empty() -> typer.Typer:
     app = typer.Typer(
         name="orderbell",
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         help="Watches the orders table of your application in PostgreSQL and tells everyone who should know.",
+        epilog="Exit codes: 0 done; 1 it did not work; 2 the configuration or the call is wrong; 3 the database cannot"
+        " be reached.",
     )
     app.callback()(_a_group)
-    for name, (module, attribute) in COMMANDS.items():
-        if only in (None, name):
-            found = getattr(importlib.import_module(f"daemon.cli.{module}"), attribute)
-            if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name)
-            else:
-                app.command(name)(found)
     return app
 
 
@@ -57,47 +73,61 @@ def _a_group() -> None:
     """Also one command alone is called by its name."""
 
 
-def _add_demo(app: typer.Typer) -> None:
-    """The demo stands above the daemon (design, section 3), so it is found by name and not imported."""
-    try:
-        command = importlib.import_module("demo.command")
-    except ModuleNotFoundError as error:
-        missing = error.name
+def _absent(name: str, missing: str) -> Callable[[], None]:
+    def absent() -> None:
+        problem(f"the {name} needs {missing}: pip install 'orderbell[demo]'")
+        raise typer.Exit(FAILED)
 
-        # Whatever it is called with: the hint, and not a complaint about an option.
-        @app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-        def absent() -> None:
-            """A small shop with Orderbell on it. Needs the extra orderbell[demo], which is not installed."""
-            problem(f"the demo needs {missing}: pip install 'orderbell[demo]'")
-            raise typer.Exit(1)
-    else:
-        app.command("demo")(command.demo)
+    absent.__doc__ = "Needs the extra orderbell[demo], which is not installed."
+    return absent
+
+
+def _completed_words() -> list[str] | None:
+    """What is on the line that a shell wants completed; None where none asks for that.
+
+    As typer's scripts say it: bash in COMP_WORDS, the others in _TYPER_COMPLETE_ARGS.
+    """
+    if not os.environ.get("_ORDERBELL_COMPLETE", "").startswith("complete"):
+        return None
+    line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+    # A word that is not ended yet may become another one: "suppress" is the beginning of two commands.
+    return re.split(r"\s+", line)[1:-1]
+
+
+def _app() -> typer.Typer:
+    """With as few commands in it as this call needs."""
+    words = _completed_words()
+    asked = next(iter(sys.argv[1:] if words is None else words), "")
+    if words is not None and asked not in COMMANDS and asked not in OF_THE_DEMO:
+        return names()
+    if asked in OF_THE_DEMO:
+        app = _empty()
+        add_demo(app)
+        return app
+    app = application(asked if asked in COMMANDS else None)
+    if asked in ("--help", ""):
+        add_demo(app)
+    return app
 
 
 def main() -> None:
     """Run a command; say what went wrong in lines that a person can act on."""
-    asked = next(iter(sys.argv[1:]), "")
-    app = application(asked if asked in COMMANDS else None)
-    if asked in ("demo", "--help", ""):
-        _add_demo(app)
+    # What is imported stays: to look for garbage among it, again and again, takes a sixth of the time.
+    gc.disable()
+    app: Any = _app()
+    gc.freeze()
+    gc.enable()
     try:
         app()
     except ConfigError as error:
         for mistake in error.mistakes:
             problem(f"{error.source}: {mistake}")
-        sys.exit(2)
-    except Refused as error:
-        for reason in error.reasons:
+        sys.exit(WRONG_CALL)
+    except (SchemaError, psycopg.Error) as error:
+        reasons, code = failure(error)
+        for reason in reasons:
             problem(reason)
-        sys.exit(1)
-    except SchemaError as error:
-        problem(str(error))
-        sys.exit(1)
-    except psycopg.OperationalError as error:
-        problem(f"the database cannot be used: {' '.join(str(error).split())}")
-        sys.exit(1)
-    except psycopg.Error as error:
-        # In the database's own words, without the statement that it points into.
-        said = error.diag.message_primary or str(error)
-        problem(f"the database refused: {' '.join(said.split())}")
-        sys.exit(1)
+        sys.exit(code)
+
+
+__all__ = ["COMMANDS", "Command", "add_demo", "application", "main", "names"]

@@ -10,13 +10,14 @@ import typer
 from psycopg import AsyncConnection
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from config import ConfigError, Mistake, Settings, load
-from config.durations import duration
+from config import ConfigError, Settings, load
 from config.names import INBOX
 from daemon import logs
 from daemon.channels import dispatchers_of
+from daemon.cli import completion
 from daemon.cli.console import ConfigOption, err, out, problem, settings_from
 from daemon.cli.database import connected
+from daemon.cli.moments import moment
 from daemon.cli.replay_json import as_json
 from daemon.cli.replay_report import show
 from daemon.connections import parameters
@@ -34,7 +35,7 @@ def replay_(
     rules: Annotated[Path, typer.Option(help="The rules to try: a whole orderbell.toml.")],
     config: ConfigOption = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Default: now.")] = None,
-    event: Annotated[str | None, typer.Option(help="Show only this event.")] = None,
+    event: Annotated[str | None, typer.Option(help="Show only this event.", autocompletion=completion.events)] = None,
     user: Annotated[str | None, typer.Option(help="Show only this person.")] = None,
     limit: Annotated[int, typer.Option(min=0, max=1_000, help="Examples of each kind of difference.")] = 3,
     as_json_: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
@@ -42,7 +43,7 @@ def replay_(
     """Try other rules on past events: who would be told more, less, at another time. Sends and writes nothing."""
     settings = settings_from(config)
     now = datetime.now(UTC)
-    span = Span(_moment("--since", since, now), _moment("--until", until, now) if until else now)
+    span = Span(moment("--since", since, now), moment("--until", until, now) if until else now)
     if span.since >= span.until:
         problem("--until is before --since: there is nothing between them")
         raise typer.Exit(2)
@@ -110,17 +111,3 @@ def _notes(settings: Settings, other: Settings, channels: set[str]) -> list[str]
         if each.column is not None and each.column not in captured:
             notes.append(f"audience.{audience}: {each.column} was not captured by past events, so nobody is in it")
     return notes
-
-
-def _moment(option: str, text: str, now: datetime) -> datetime:
-    """``2h`` ago, or an ISO time; without an offset, on this machine's clock."""
-    if text[:1].isdigit() and text[-1:] in "dhms":
-        try:
-            return now - duration(text)  # type: ignore[no-any-return]
-        except ValueError as error:
-            raise ConfigError(option, [Mistake("", str(error))]) from None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        said = f'{text!r} is neither a time such as 2026-11-20T18:00 nor a duration such as "2h" or "7d"'
-        raise ConfigError(option, [Mistake("", said)]) from None

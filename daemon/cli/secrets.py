@@ -1,7 +1,7 @@
 """``token`` and ``vapid``: keys and tokens for those who set Orderbell up."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -18,18 +18,20 @@ def token(
     role: Annotated[
         list[str] | None, typer.Option(help="In its roles claim; may be repeated. auth.admin_role opens the admin API.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Make a token for a user, to try the API and the hub with. In production, your application makes them."""
     settings = settings_from(config)
     if settings.auth.secret is None:
         problem("auth.secret is not set: tokens are signed with it")
         raise typer.Exit(2)
-    out.print(
-        Tokens(settings.auth).mint(user_id, lifetime=timedelta(hours=hours), roles=frozenset(role or ())),
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
-    )
+    lifetime = timedelta(hours=hours)
+    made = Tokens(settings.auth).mint(user_id, lifetime=lifetime, roles=frozenset(role or ()))
+    if as_json:
+        expires_at = (datetime.now(UTC) + lifetime).isoformat(timespec="seconds")
+        out.print_json(json.dumps({"token": made, "user_id": user_id, "expires_at": expires_at}))
+        return
+    out.print(made, soft_wrap=True, markup=False, highlight=False)
 
 
 def vapid(

@@ -11,6 +11,7 @@ from rich.text import Text
 from config import Settings
 from config.check import known_channels
 from config.names import INBOX, Closed
+from daemon.cli import completion
 from daemon.cli.console import ConfigOption, done, out, problem, settings_from
 from daemon.cli.database import connected
 from dispatchers.canonical import canonical
@@ -18,13 +19,13 @@ from schema.queries import statements
 
 SQL = statements("feedback")
 
-ChannelArgument = Annotated[str, typer.Argument(help="email or sms.")]
+ChannelArgument = Annotated[str, typer.Argument(help="email or sms.", autocompletion=completion.channels)]
 AddressArgument = Annotated[str, typer.Argument(help="As your application has it.")]
 
 
 def suppressed(
     config: ConfigOption = None,
-    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.", autocompletion=completion.channels)] = None,
     reason: Annotated[Closed | None, typer.Option(help="Only for this reason.")] = None,
     address: Annotated[str | None, typer.Option(help="Only this address; needs --channel.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so many.")] = 50,
@@ -59,6 +60,7 @@ def suppress(
     address: AddressArgument,
     config: ConfigOption = None,
     detail: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Send nothing to this address any more, what waits included."""
     settings = settings_from(config)
@@ -66,10 +68,18 @@ def suppress(
     values = {"channel": channel, "address": spelled, "reason": Closed.MANUAL, "detail": detail or None}
     with connected(settings, "suppression") as connection, connection.cursor() as cursor:
         added = cursor.execute(SQL["suppress"], values).fetchone() is not None
-    done(f"{spelled} is closed" if added else f"{spelled} was closed already")
+    if as_json:
+        out.print_json(json.dumps({"channel": channel, "address": spelled, "added": added}))
+    else:
+        done(f"{spelled} is closed" if added else f"{spelled} was closed already")
 
 
-def unsuppress(channel: ChannelArgument, address: AddressArgument, config: ConfigOption = None) -> None:
+def unsuppress(
+    channel: ChannelArgument,
+    address: AddressArgument,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
+) -> None:
     """Send to this address again, whatever had closed it.
 
     Of numbers whose owners said STOP, Twilio keeps a list of its own, until they say START.
@@ -79,10 +89,14 @@ def unsuppress(channel: ChannelArgument, address: AddressArgument, config: Confi
     with connected(settings, "suppression") as connection, connection.cursor(row_factory=tuple_row) as cursor:
         values = {"channel": channel, "address": spelled, "reasons": None}
         lifted = cursor.execute(SQL["lift"], values).fetchone()
+    if as_json:
+        found = {"channel": channel, "address": spelled, "opened": lifted is not None}
+        out.print_json(json.dumps(found | {"reason": lifted[0] if lifted else None}))
     if lifted is None:
         problem(f"{spelled} was not closed on {channel}")
         raise typer.Exit(1)
-    done(f"{spelled} is open again; it was closed for: {lifted[0]}")
+    if not as_json:
+        done(f"{spelled} is open again; it was closed for: {lifted[0]}")
 
 
 def _spelled(settings: Settings, channel: str, address: str) -> str:

@@ -3,14 +3,13 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import PoolTimeout
 
 from config.settings import DeliverySettings
@@ -40,13 +39,23 @@ def name_of(parent: str, day: date) -> str:
     return f"{parent}_{day:%Y%m%d}"
 
 
-def due(parent: str, existing: set[str], today: date, keep_days: int) -> tuple[list[date], list[str]]:
-    """The days that need a partition of ``parent``, and its partitions that are past retention. Pure."""
+def day_of(parent: str, name: str) -> date | None:
+    """The day of a partition of ``parent``; None for whatever has another name."""
+    match = _NAME.match(name)
+    if match is None or match["parent"] != parent:
+        return None
+    try:
+        return datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def due(parent: str, existing: set[str], today: date, keep_days: int) -> tuple[list[date], list[date]]:
+    """The days that need a partition of ``parent``, and those of its partitions that are past retention. Pure."""
     ahead = [today + timedelta(days=n) for n in range(AHEAD_DAYS + 1)]
-    oldest = name_of(parent, today - timedelta(days=keep_days))
+    oldest = today - timedelta(days=keep_days)
     missing = [day for day in ahead if name_of(parent, day) not in existing]
-    dated = {name for name in existing if (match := _NAME.match(name)) and match["parent"] == parent}
-    return missing, sorted(name for name in dated if name < oldest)
+    return missing, sorted(day for name in existing if (day := day_of(parent, name)) is not None and day < oldest)
 
 
 class History:
@@ -59,6 +68,8 @@ class History:
         self._pool = pool
         self.settings = settings
         self._settle = settle
+        self._queued: set[tuple[str, str]] = set()
+        """Channels and states that were in the queue once: they go on being shown, with 0."""
 
     async def run(self) -> None:
         """Keep house for ever."""
@@ -93,8 +104,8 @@ class History:
         missing, expired = due(parent, existing, today, self.settings.history_days)
         for day in missing:
             await self._alone(connection, partial(self._make, connection, parent, day))
-        for name in expired:
-            await self._alone(connection, partial(self._drop, connection, name))
+        for day in expired:
+            await self._alone(connection, partial(self._drop, connection, parent, day))
 
     async def _alone(self, connection: AsyncConnection[TupleRow], step: Callable[[], Awaitable[None]]) -> None:
         """One step in a transaction of its own, which keeps nobody who reads or writes the table waiting for long."""
@@ -112,22 +123,26 @@ class History:
             # The default partition holds rows of that day already: it goes on holding them.
             log.warning("history.in_default_partition", error=one_line(error))
 
-    async def _drop(self, connection: AsyncConnection[TupleRow], name: str) -> None:
-        await connection.execute(SQL(STATEMENTS["drop"]).format(partition=Identifier("orderbell", name)))
-        log.info("history.dropped", partition=name)
+    async def _drop(self, connection: AsyncConnection[TupleRow], parent: str, day: date) -> None:
+        await connection.execute(STATEMENTS["drop"], {"parent": parent, "day": day})
+        log.info("history.dropped", partition=name_of(parent, day))
 
     async def _make(self, connection: AsyncConnection[TupleRow], parent: str, day: date) -> None:
-        names = {"parent": Identifier("orderbell", parent), "partition": Identifier("orderbell", name_of(parent, day))}
-        start = datetime.combine(day, time(), UTC)
-        bounds = {"start": Literal(start), "end": Literal(start + timedelta(days=1))}
-        await connection.execute(SQL(STATEMENTS["create"]).format(**names))
-        await connection.execute(SQL(STATEMENTS["attach"]).format(**names, **bounds))
+        await connection.execute(STATEMENTS["make"], {"parent": parent, "day": day})
 
     async def _measure(self) -> None:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(statements("delivery")["queue"])
             rows = await cursor.fetchall()
-        metrics.QUEUE.clear()
+            cursor = await connection.execute(statements("delivery")["changes"])
+            (oldest_change, set_aside) = await cursor.fetchone() or (None, 0)
+        metrics.CHANGES_SET_ASIDE.set(set_aside)
+        metrics.CHANGES_OLDEST.clear()
+        if oldest_change is not None:
+            metrics.CHANGES_OLDEST.labels("outbox").set(oldest_change.timestamp())
+        for channel, state in self._queued - {(channel, state) for channel, state, *_ in rows}:
+            metrics.QUEUE.labels(channel, state).set(0)
+        self._queued |= {(channel, state) for channel, state, *_ in rows}
         metrics.QUEUE_OLDEST.clear()
         for channel, state, count, oldest in rows:
             metrics.QUEUE.labels(channel, state).set(count)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,9 @@ from daemon.delivery.lastlook import Finding, Later
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.policy import Finish, TryAgain, Verdict, after_sending
+from daemon.delivery.report import report
+from daemon.logs.correlation import SENDING
+from daemon.tracing import NOBODY, Tracer
 from dispatchers.base import Delivery, Dispatcher, Outcome, Sent, Try, Unknown
 
 log = structlog.get_logger(__name__)
@@ -60,14 +63,15 @@ class Lane:
         ledger: Ledger,
         settings: DeliverySettings,
         clock: DatabaseClock,
-        progressed: Callable[[], None],
+        tracer: Tracer = NOBODY,
     ) -> None:
         self._dispatcher = dispatcher
         self._leases = leases
         self._ledger = ledger
         self.settings = settings
         self._clock = clock
-        self._progressed = progressed
+        self.turned_at = asyncio.get_running_loop().time()
+        self._tracer = tracer
         self._held: deque[_Held] = deque()
         self._reserved = 0
         self._sends: dict[asyncio.Task[None], list[Delivery]] = {}
@@ -100,6 +104,7 @@ class Lane:
         """Send for ever. Cancelling it leaves sends in flight running: see :meth:`drain`."""
         loop = asyncio.get_running_loop()
         while True:
+            self.turned_at = loop.time()
             self._wake.clear()
             if loop.time() >= self._renew_at:
                 await self._renew()
@@ -215,7 +220,8 @@ class Lane:
             elif isinstance(reason, Later):
                 due_at = min(reason.due_at, delivery.expires_at)
                 seconds = max(0.0, (due_at - self._clock.now()).total_seconds())
-                self._record(delivery, TryAgain(seconds, reason.why, uncertain=delivery.uncertain, free=True))
+                again = TryAgain(seconds, reason.why, delivery.uncertain, free=True, chosen=reason.chosen)
+                self._record(delivery, again)
             elif reason != "lost":
                 self._record(delivery, Finish("skipped", reason))
         return begin, waits
@@ -247,6 +253,7 @@ class Lane:
         task.add_done_callback(self._ended)
 
     async def _send(self, batch: Sequence[Delivery]) -> None:
+        SENDING.set(batch)  # of this task alone
         started_at = self._clock.now()
         try:
             outcomes = await self._dispatcher.send(batch)
@@ -261,7 +268,7 @@ class Lane:
         kind = type(outcome).__name__.lower()
         metrics.ATTEMPTS.labels(delivery.channel, kind).inc()
         if isinstance(outcome, Sent):
-            waited = (now - delivery.created_at).total_seconds()
+            waited = (now - (delivery.wanted_at or delivery.created_at)).total_seconds()
             metrics.COMMIT_TO_SENT.labels(delivery.channel).observe(max(0.0, waited))
         chance = random.random()  # noqa: S311 - jitter needs no secrecy
         verdict = after_sending(outcome, delivery, self.settings, now, chance)
@@ -269,36 +276,18 @@ class Lane:
         tries = outcome.tries
         if not tries and not (isinstance(verdict, TryAgain) and verdict.free):
             tries = (Try(outcome.provider, started_at, now, kind, outcome.code, detail),)
+        self._tracer.attempted(delivery, tries, started_at)
         self._record(delivery, verdict, tries)
 
     def _record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
         self._ledger.record(delivery, verdict, tries)
-        match verdict:
-            case Finish():
-                metrics.DELIVERIES.labels(delivery.channel, verdict.state, verdict.reason or "").inc()
-                if verdict.error:
-                    log.warning(
-                        "delivery.ended",
-                        delivery=delivery.id,
-                        channel=delivery.channel,
-                        state=verdict.state,
-                        error=verdict.error,
-                    )
-            case TryAgain():
-                log.info(
-                    "delivery.retry",
-                    delivery=delivery.id,
-                    channel=delivery.channel,
-                    attempt=delivery.attempt,
-                    after_seconds=round(verdict.after_seconds, 1),
-                    uncertain=verdict.uncertain,
-                    error=verdict.error,
-                )
+        report(delivery, verdict)
+        if isinstance(verdict, Finish):
+            self._tracer.finished(delivery, verdict.state, verdict.reason or "", self._clock.now())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         for delivery in self._sends.pop(task):
             self._busy.discard(self._line(delivery))
-        self._progressed()
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             # A bug, not a provider's doing; the lease brings the delivery back.

@@ -42,6 +42,8 @@ class Later:
 
     due_at: datetime
     why: str
+    chosen: bool = False
+    """By the recipient: until then it is not late."""
 
 
 Finding = str | Later | None
@@ -181,7 +183,7 @@ class LastLook:
             return None
         zone = zone_of(row.own_zone or "", row.zone or "", default=policy.zone)
         opens = open_from(now, windows, zone, row.snoozed_until)
-        return Later(opens, "quiet hours") if opens > now else None
+        return Later(opens, "quiet hours", chosen=True) if opens > now else None
 
     @property
     def zone(self) -> ZoneInfo:

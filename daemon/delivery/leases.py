@@ -105,7 +105,7 @@ def _delivery(columns: Sequence[Any]) -> Delivery:
     """A claimed row as a delivery; of an orphan, what is known, which is enough to finish it."""
     (id_, attempt, channel, address, notification, user, name, locale, event, subject, audience) = columns[:11]
     (category, priority, title, body, text, url, action, created_at, expires_at, uncertain) = columns[11:21]
-    step, kind, critical = columns[21:]
+    step, kind, critical, wanted_at, event_id = columns[21:]
     return Delivery(
         id=id_,
         attempt=attempt,
@@ -131,4 +131,6 @@ def _delivery(columns: Sequence[Any]) -> Delivery:
         kind=Kind(kind) if kind else None,
         critical=critical,
         uncertain=uncertain,
+        wanted_at=wanted_at,
+        event_id=event_id,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,7 +68,7 @@ class Ledger:
         """Wait until every outcome noted so far is in the database."""
         await self._written.wait()
 
-    async def run(self, progressed: Callable[[], None]) -> None:
+    async def run(self) -> None:
         """Write outcomes as they come, for ever; through times when the database is away."""
         wait, longest = DOWN_SECONDS
         loop = asyncio.get_running_loop()
@@ -89,7 +89,6 @@ class Ledger:
                 self._ended = batch + self._ended
                 raise
             wait = DOWN_SECONDS[0]
-            progressed()
             if not self._ended:
                 self._work.clear()
                 self._written.set()
@@ -175,6 +174,7 @@ def _retries(again: Sequence[tuple[Delivery, TryAgain]]) -> dict[str, list[Any]]
         "errors": [kept(v.error) for _, v in again],
         "uncertain": [v.uncertain for _, v in again],
         "free": [v.free for _, v in again],
+        "chosen": [v.chosen for _, v in again],
     }
 
 

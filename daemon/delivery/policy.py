@@ -1,6 +1,6 @@
 """What becomes of a delivery after an attempt. Pure: values in, a verdict out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -22,6 +22,9 @@ class Finish:
     error: str | None = None
     closed: Closed | None = None
     """The address itself is the reason, and will be for every later delivery."""
+    cause: str = field(default="", compare=False)
+    """Why it failed, in a word for the metrics: ``address`` and ``rejected`` are the recipient's doing, ``gave_up`` and
+    ``expired`` are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class TryAgain:
     """This attempt, or one before it, may have been sent."""
     free: bool = False
     """Nobody was asked (a breaker is open, a rate is used up): it does not count as an attempt."""
+    chosen: bool = field(default=False, compare=False)
+    """The recipient wants it no sooner, so until then it is not late."""
 
 
 Verdict = Finish | TryAgain
@@ -63,6 +68,7 @@ def after_sending(
                 provider=outcome.provider,
                 error=outcome.error,
                 closed=outcome.closed if outcome.suppress_address else None,
+                cause="address" if outcome.suppress_address else "rejected",
             )
         case Unknown():
             verdict = _again(outcome, UNKNOWN_SECONDS, delivery, settings, now, chance)
@@ -86,10 +92,12 @@ def _again(
     error, provider, code = outcome.error, outcome.provider, outcome.code
     free = isinstance(outcome, Retry) and not outcome.tries and not code
     if delivery.attempt >= settings.max_attempts and not free:
-        return Finish("failed", provider=provider, error=f"gave up after {delivery.attempt} attempts: {error}")
+        said = f"gave up after {delivery.attempt} attempts: {error}"
+        return Finish("failed", provider=provider, error=said, cause="gave_up")
     # The exponent is bounded before the power is taken: 2.0 ** 2000 is an OverflowError.
     longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(delivery.attempt - 1, 60))
     wait = max(longest * chance, after or 0.0)
     if now + timedelta(seconds=min(wait, 10**9)) >= delivery.expires_at:
-        return Finish("failed", provider=provider, error=f"would expire before another attempt: {error}")
+        said = f"would expire before another attempt: {error}"
+        return Finish("failed", provider=provider, error=said, cause="expired")
     return TryAgain(wait, error, free=free)

@@ -1,7 +1,7 @@
 """All channels of this node together: what the planner hands over to, and what the supervisor starts and stops."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import psycopg
 import structlog
@@ -13,6 +13,7 @@ from daemon.delivery.lane import Lane
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.kept import one_line
+from daemon.tracing import NOBODY, Tracer
 from dispatchers.base import Delivery, Dispatcher
 
 log = structlog.get_logger(__name__)
@@ -31,12 +32,12 @@ class Workers:
         ledger: Ledger,
         settings: DeliverySettings,
         clock: DatabaseClock,
-        progressed: Callable[[], None],
+        tracer: Tracer = NOBODY,
     ) -> None:
         self._leases = leases
         self._ledger = ledger
-        self._progressed = progressed
-        self._lanes = {d.channel: Lane(d, leases, ledger, settings, clock, progressed) for d in dispatchers}
+        self.running = False
+        self._lanes = {d.channel: Lane(d, leases, ledger, settings, clock, tracer) for d in dispatchers}
 
     @property
     def channels(self) -> frozenset[str]:
@@ -64,16 +65,27 @@ class Workers:
         for channel, own in by_channel.items():
             self._lanes[channel].accept(own, reserved=True)
 
+    @property
+    def turned_at(self) -> float:
+        """When, by the loop's clock, the lane that is furthest behind last began anew to look for work. A send that
+        takes long keeps none from it.
+        """
+        return min((lane.turned_at for lane in self._lanes.values()), default=float("inf"))
+
     async def run(self) -> None:
         """Send and write outcomes, until cancelled; then :meth:`drain` must be called."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ledger.run(self._progressed), name="ledger")
-            for channel, lane in self._lanes.items():
-                tasks.create_task(self._keep_running(channel, lane), name=f"lane {channel}")
+        self.running = True
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._ledger.run(), name="ledger")
+                for channel, lane in self._lanes.items():
+                    tasks.create_task(self._keep_running(channel, lane), name=f"lane {channel}")
+        finally:
+            self.running = False
 
     async def drain(self, seconds: float) -> None:
         """Give back what has not begun, let sends in flight finish within ``seconds``, write every outcome."""
-        ledger = asyncio.create_task(self._ledger.run(self._progressed), name="ledger drains")
+        ledger = asyncio.create_task(self._ledger.run(), name="ledger drains")
         try:
             async with asyncio.timeout(seconds + 5):
                 drained = (lane.drain(seconds) for lane in self._lanes.values())

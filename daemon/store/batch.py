@@ -10,7 +10,7 @@ import structlog
 
 from daemon import metrics
 from daemon.capture.outbox import Captured
-from daemon.planning.values import Plan
+from daemon.planning.values import Event, Plan
 from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
 from daemon.store.write import Written
@@ -37,6 +37,8 @@ class Batch:
     broadcast: bool = False
     """Too many people for one piece."""
     began_at: float = field(default_factory=time.monotonic)
+    traced: list[tuple[int, Event]] | None = None
+    """Its events with their ids; None where nobody traces."""
     live: list[Delivery] = field(default_factory=list)
     leased: list[Delivery] = field(default_factory=list)
     taken_back: list[TakenBack] = field(default_factory=list)
@@ -54,6 +56,8 @@ class Batch:
         self.taken_back += taken_back
         self.spent.update(plan.spent)
         if not written.continues:
+            if self.traced is not None:
+                self.traced += enumerate((planned.event for planned in plan.events), written.first_event)
             self._events.update(planned.event.name for planned in plan.events)
         self._remarks += sum(1 for planned in plan.events if planned.remarks)
         self._notifications.update(notification.audience for notification in plan.notifications)
@@ -66,11 +70,13 @@ class Batch:
         """Count everything that the batch made, and log what somebody should look at."""
         for watch, outcome in self.outcomes:
             metrics.CHANGES.labels(watch, outcome).inc()
+        committed_after = time.monotonic() - self.began_at
         for captured in self.taken:
             if captured.error is not None:
                 metrics.CAPTURE_ERRORS.labels(captured.watch or "?").inc()
                 log.error("capture.failed", watch=captured.watch, error=captured.error, hint="orderbell install")
-            metrics.COMMIT_TO_PLANNED.observe(max(0.0, (self.now - captured.captured_at).total_seconds()))
+            waited = (self.now - captured.captured_at).total_seconds() + committed_after
+            metrics.COMMIT_TO_PLANNED.observe(max(0.0, waited))
         for name, count in self._events.items():
             # A column of free text must not make a label of each of its values.
             metrics.EVENTS.labels(name if name in known_events else "other").inc(count)

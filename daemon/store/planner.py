@@ -5,6 +5,7 @@ cannot commit.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from daemon.store.reading import read, said, set_aside
 from daemon.store.rooms import statuses
 from daemon.store.withdraw import withdraw
 from daemon.store.write import Written, write
+from daemon.tracing import NOBODY, Tracer
 from schema import locks
 from schema.queries import statements
 
@@ -88,6 +90,7 @@ class Planner:
         planning: Planning,
         room: Room,
         live: Live,
+        tracer: Tracer = NOBODY,
     ) -> None:
         self._connect = connect
         self._doorbell = doorbell
@@ -95,6 +98,7 @@ class Planner:
         self.planning = planning
         self._room = room
         self._screens = live
+        self._tracer = tracer
         self._reader: AsyncConnection[TupleRow] | None = None
         self._outbox = Outbox()
         self._settle_at = 0.0
@@ -231,6 +235,7 @@ class Planner:
                 for captured, reason in reading.unreadable:
                     await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
                 batch = Batch(looked, reading.outcomes, now, shown, newest(reading.sightings), len(parts) > 1)
+                batch.traced = [] if self._tracer.on else None
                 event_id = 0
                 for number, piece in enumerate(parts):
                     self.progressed_at = asyncio.get_running_loop().time()
@@ -317,6 +322,8 @@ class Planner:
             self._screens.show(batch.statuses)
         if batch.sightings:
             self._screens.sighted(batch.sightings)
+        if batch.traced:
+            self._tracer.planned(batch.traced, batch.now, time.monotonic() - batch.began_at)
         batch.report(self.planning.policy.rules)
 
 

@@ -74,7 +74,7 @@ async def write(
     leased = _lease(plan, room, now)
     lease_end = now + timedelta(seconds=lease_seconds)
     superseded = await _supersede(cursor, plan)
-    await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, lease_end))
+    await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, lease_end, now))
     await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
     shown = [index for index, n in enumerate(plan.notifications) if not n.withdrawn and listening(n.person.user_id)]
     return Written(
@@ -216,7 +216,9 @@ def _skipped(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _deliveries(plan: Plan, ids: _Ids, leased: set[int], node: str, lease_end: datetime) -> Iterator[tuple[Any, ...]]:
+def _deliveries(
+    plan: Plan, ids: _Ids, leased: set[int], node: str, lease_end: datetime, now: datetime
+) -> Iterator[tuple[Any, ...]]:
     for index, d in enumerate(plan.deliveries):
         n = plan.notifications[d.notification]
         state = ("sending", lease_end, node, 1) if index in leased else ("pending", d.due_at, None, 0)
@@ -236,6 +238,8 @@ def _deliveries(plan: Plan, ids: _Ids, leased: set[int], node: str, lease_end: d
             d.zone or None,
             d.hold,
             None if d.message is None else ids.messages + d.message,
+            # From when it is late: the application's commit, or its own time where that comes later.
+            d.due_at if d.due_at > now else plan.events[n.event].event.captured_at,
         )
 
 
@@ -295,6 +299,8 @@ def _full(
         created_at=now,
         expires_at=n.expires_at,
         critical=n.critical,
+        wanted_at=event.captured_at,
+        event_id=ids.events + n.event,
     )
 
 

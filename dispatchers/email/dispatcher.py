@@ -1,7 +1,7 @@
 """The e-mail channel."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from config.channels import Email
 from dispatchers.base import Delivery, Outcome, Rejected
@@ -41,6 +41,9 @@ class EmailDispatcher:
             ],
             self._clock,
         )
+
+    def resting(self) -> Mapping[str, str | None]:
+        return self._failover.resting()
 
     async def start(self) -> None:
         """Connections are made when the first message needs them."""

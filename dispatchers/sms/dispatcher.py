@@ -1,7 +1,7 @@
 """The SMS channel."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -45,6 +45,9 @@ class SmsDispatcher:
             ],
             self._clock,
         )
+
+    def resting(self) -> Mapping[str, str | None]:
+        return self._failover.resting()
 
     async def start(self) -> None:
         for sender in self._senders:

@@ -1,7 +1,7 @@
 """Pushes deliveries to browsers through whatever push services these chose (RFC 8030)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -72,6 +72,10 @@ class WebPushDispatcher:
         )
         self._session: aiohttp.ClientSession | None = None
 
+    def resting(self) -> Mapping[str, str | None]:
+        """One of the push services is enough to be in use."""
+        return {PROVIDER: self._origins.resting()}
+
     async def start(self) -> None:
         resolver = self._resolver()
         self._session = open_session(
@@ -118,7 +122,7 @@ class WebPushDispatcher:
             answer = await exchange(
                 self._session,
                 "POST",
-                str(push.target.url),
+                push.target.url,
                 headers={
                     "Authorization": push.authorization,
                     "Content-Encoding": "aes128gcm",

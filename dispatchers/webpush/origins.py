@@ -4,7 +4,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from dispatchers import metrics
 from dispatchers.base import Outcome
+from dispatchers.breaker import State
 from dispatchers.failover import Clock, Failover, Provider
 from dispatchers.gate import Gate
 
@@ -23,6 +25,8 @@ class Origins(Generic[T]):
         self._ask = ask
         self._clock = clock
         self._known: OrderedDict[str, Failover[T]] = OrderedDict()
+        metrics.begin_series(channel, provider)
+        metrics.BREAKER_STATE.labels(channel, provider).set_function(self.state)
 
     def of(self, origin: str) -> Failover[T]:
         """Sends to ``origin``, while its breaker and its pauses let it."""
@@ -35,6 +39,15 @@ class Origins(Generic[T]):
                 self._known.popitem(last=False)
         self._known.move_to_end(origin)
         return found
+
+    def resting(self) -> str | None:
+        """Why none of them may be asked; None where one may, or nobody was asked yet."""
+        said = [failover.resting()[self._provider] for failover in self._known.values()]
+        return next(iter(said), None) if None not in said else None
+
+    def state(self) -> State:
+        """Of the best of them."""
+        return min((failover.state(self._provider) for failover in self._known.values()), default=State.CLOSED)
 
     def __len__(self) -> int:
         return len(self._known)

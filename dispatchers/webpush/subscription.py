@@ -1,12 +1,13 @@
 """A delivery's address: the browser's push subscription, and the encryption that it asks for."""
 
 import json
-from base64 import urlsafe_b64decode
-from dataclasses import dataclass
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+import http_ece
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pywebpush import WebPusher
 from yarl import URL
 
 from dispatchers.webpush import endpoint
@@ -19,23 +20,38 @@ class BadSubscription(ValueError):
     """The address is no subscription that can be pushed to; the text says why, without the address."""
 
 
+CURVE = ec.SECP256R1()
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """Where to push, and the keys of who reads it (RFC 8291)."""
 
     url: URL
-    p256dh: str
-    auth: str
+    p256dh: ec.EllipticCurvePublicKey
+    auth: bytes
+    origin: str = field(init=False)
+    """Scheme, host and port (RFC 6454): the audience of a VAPID token."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin", str(self.url.origin()))
 
     @property
-    def origin(self) -> str:
-        """Scheme, host and port (RFC 6454): the audience of a VAPID token."""
-        return str(self.url.origin())
+    def keys(self) -> dict[str, str]:
+        """``p256dh`` and ``auth`` as a browser gives them (base64url without padding): to be kept."""
+        point = self.p256dh.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        return {"p256dh": _encode(point), "auth": _encode(self.auth)}
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """``plaintext`` as one aes128gcm record (RFC 8188, RFC 8291), with a fresh key pair and salt."""
-        pusher = WebPusher({"endpoint": str(self.url), "keys": {"p256dh": self.p256dh, "auth": self.auth}})
-        body: bytes = pusher.encode(plaintext, content_encoding="aes128gcm")["body"]
+        # What pywebpush calls; its WebPusher would read both keys anew for each push, a third of the time it takes.
+        body: bytes = http_ece.encrypt(
+            plaintext,
+            private_key=ec.generate_private_key(CURVE),
+            dh=self.p256dh,
+            auth_secret=self.auth,
+            version="aes128gcm",
+        )
         return body
 
 
@@ -56,30 +72,32 @@ def read(address: str, *, allow_private: bool) -> Subscription:
     return Subscription(url, _point(p256dh), _secret(auth))
 
 
-def _point(p256dh: str) -> str:
-    """``p256dh``, once it is known to be a point of the curve; pywebpush would find out too late."""
+def _point(p256dh: str) -> ec.EllipticCurvePublicKey:
     try:
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _decode(p256dh))
+        return ec.EllipticCurvePublicKey.from_encoded_point(CURVE, _decode(p256dh))
     except ValueError:
         raise BadSubscription("p256dh is not a P-256 public key") from None
-    return _unpadded(p256dh)
 
 
-def _secret(auth: str) -> str:
+def _secret(auth: str) -> bytes:
     try:
-        size = len(_decode(auth))
+        secret = _decode(auth)
     except ValueError:
-        size = 0
-    if size != AUTH_BYTES:
+        secret = b""
+    if len(secret) != AUTH_BYTES:
         raise BadSubscription(f"auth is not {AUTH_BYTES} bytes in base64url")
-    return _unpadded(auth)
+    return secret
 
 
 def _unpadded(text: str) -> str:
-    """base64url without padding, which is what pywebpush pads; some browsers once gave plain base64."""
+    """base64url without padding; some browsers once gave plain base64."""
     return text.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def _decode(text: str) -> bytes:
     plain = _unpadded(text)
     return urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+
+
+def _encode(value: bytes) -> str:
+    return _unpadded(urlsafe_b64encode(value).decode())

@@ -2,7 +2,10 @@
 
 from prometheus_client import Counter, Gauge
 
+from dispatchers.websocket.codes import CloseCode, ErrorCode
+
 CONNECTIONS = Gauge("orderbell_hub_connections", "WebSocket connections that are open now.")
+LIMIT = Gauge("orderbell_hub_connections_limit", "Connections that one daemon lets in: hub.max_connections.")
 FRAMES = Counter("orderbell_hub_frames_total", "Frames written to connections.")
 REFUSED = Counter("orderbell_hub_refused_total", "Upgrade requests that were refused.", ["status"])
 CLOSES = Counter("orderbell_hub_closes_total", "Connections closed by the hub.", ["code"])
@@ -24,3 +27,19 @@ BROKER_DROPPED = Counter(
     ["reason"],
 )
 BROKER_GAPS = Counter("orderbell_broker_gaps_total", "Times that envelopes may have been missed.", ["reason"])
+
+# From the start, so that a first one is seen as a rise.
+for _status in ("400", "403", "404", "503"):
+    REFUSED.labels(_status)
+for _close in CloseCode:
+    CLOSES.labels(str(int(_close)))
+for _error in ErrorCode:
+    CLIENT_ERRORS.labels(_error.value)
+for _result in ("nothing", "replayed", "reload"):
+    REPLAYS.labels(_result)
+for _result in ("replayed", "reload"):
+    CATCH_UPS.labels(_result)
+for _reason in ("overflow", "unreadable"):
+    BROKER_DROPPED.labels(_reason)
+for _reason in ("silent", "subscribed", "unreadable", "jump", "lost"):
+    BROKER_GAPS.labels(_reason)

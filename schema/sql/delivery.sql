@@ -20,7 +20,8 @@ WITH due AS (
 -- A digest has a subject of its own: a push about one of its orders must not take the digest's place on a device.
 SELECT c.id, c.attempt, c.channel, c.address, c.notification_id, n.user_id, c.recipient_name, c.locale, n.event,
        CASE WHEN c.kind = 'digest' THEN c.subject ELSE n.subject END, n.audience, n.category, n.priority, m.title, m.body, m.text, m.url, m.action, n.created_at,
-       c.expires_at, c.uncertain, c.step, c.kind, coalesce(n.critical, false), now()
+       c.expires_at, c.uncertain, c.step, c.kind, coalesce(n.critical, false), c.wanted_at,
+       coalesce(n.event_id, 0), now()
 FROM claimed c
 LEFT JOIN orderbell.notification n ON n.id = c.notification_id
 LEFT JOIN orderbell.message m ON m.id = coalesce(c.message_id, n.message_id)
@@ -131,10 +132,11 @@ FROM gone;
 UPDATE orderbell.delivery d
 SET state = 'pending', leased_by = NULL, error = o.error, uncertain = o.uncertain,
     attempt = d.attempt - o.free::integer,
-    due_at = now() + make_interval(secs => o.after_seconds)
+    due_at = now() + make_interval(secs => o.after_seconds),
+    wanted_at = CASE WHEN o.chosen THEN now() + make_interval(secs => o.after_seconds) ELSE d.wanted_at END
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(after_seconds)s::double precision[], %(errors)s::text[],
-            %(uncertain)s::boolean[], %(free)s::boolean[])
-    AS o (id, attempt, after_seconds, error, uncertain, free)
+            %(uncertain)s::boolean[], %(free)s::boolean[], %(chosen)s::boolean[])
+    AS o (id, attempt, after_seconds, error, uncertain, free, chosen)
 WHERE d.id = o.id AND d.attempt = o.attempt;
 
 -- name: give_back
@@ -154,3 +156,8 @@ DELETE FROM orderbell.push_subscription WHERE endpoint = ANY(%(endpoints)s);
 
 -- name: queue
 SELECT channel, state, count(*), min(due_at) FROM orderbell.delivery GROUP BY channel, state;
+
+-- name: changes
+-- The oldest change that nobody has planned, and how many are set aside; beyond 10,000, the number says nothing more.
+SELECT (SELECT captured_at FROM orderbell.change ORDER BY id LIMIT 1),
+       (SELECT count(*) FROM (SELECT FROM orderbell.change_failed LIMIT 10000) first);

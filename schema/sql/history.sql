@@ -1,4 +1,4 @@
--- Partitions of delivery_history and attempt, a day each (UTC). Bounds are made in Python and passed as literals.
+-- Partitions of delivery_history and attempt, a day each (UTC).
 
 -- name: existing
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -8,15 +8,12 @@ WHERE i.inhparent = %(parent)s::regclass AND c.relname NOT LIKE '%%\_default';
 -- Two daemons must not make the same partition at once; the one that comes second leaves it to the first.
 SELECT pg_try_advisory_xact_lock(%(class)s, %(key)s);
 
--- name: create
--- Made apart and then attached: attaching holds up readers and writers of the parent for less than creating in place.
-CREATE TABLE {partition} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
-
--- name: attach
-ALTER TABLE {parent} ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO ({end});
+-- name: make
+-- By functions of the schema's owner: the daemon's role may create nothing (docs/decisions/0030).
+SELECT orderbell.make_partition(%(parent)s, %(day)s);
 
 -- name: drop
-DROP TABLE {partition};
+SELECT orderbell.drop_partition(%(parent)s, %(day)s);
 
 -- name: old_notifications
 -- Ids follow the time, so the oldest stand first in the primary key: nothing else is read.

@@ -61,7 +61,7 @@ GROUP BY o.user_id, o.subject, o.audience;
 UPDATE orderbell.delivery SET hold = NULL WHERE id = ANY(%(ids)s);
 
 -- name: wait_longer
-UPDATE orderbell.delivery d SET due_at = o.due_at
+UPDATE orderbell.delivery d SET due_at = o.due_at, wanted_at = o.due_at
 FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[]) AS o (id, due_at) WHERE d.id = o.id;
 
 -- name: message_ids

@@ -63,7 +63,7 @@ FROM STDIN;
 -- name: copy_delivery
 COPY orderbell.delivery
     (id, notification_id, channel, address, recipient_name, locale, state, due_at, leased_by, attempt, expires_at,
-     user_id, subject, audience, step, time_zone, hold, message_id)
+     user_id, subject, audience, step, time_zone, hold, message_id, wanted_at)
 FROM STDIN;
 
 -- name: copy_spent

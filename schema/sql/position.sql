@@ -41,11 +41,9 @@ RETURNING ctid::text,
 -- name: copy
 COPY orderbell.change (watch, op, key, old, new, error, captured_at) FROM STDIN;
 
--- name: set_aside
--- A change of which nobody can say whether it is news; `orderbell retry` tells of it.
-INSERT INTO orderbell.change_failed (id, watch, op, key, old, new, captured_at, error)
-VALUES (nextval(pg_get_serial_sequence('orderbell.change', 'id')), %(watch)s, %(op)s, %(key)s, %(old)s, %(new)s,
-        %(captured_at)s, %(error)s);
+-- name: copy_early
+-- With ids of our own: what the log still had when triggers took over comes before what they captured.
+COPY orderbell.change (id, watch, op, key, old, new, error, captured_at) FROM STDIN;
 
 -- name: heartbeat
 -- A mark in the log, read back by the reader: it shows that what is written arrives. Every transaction that commits after

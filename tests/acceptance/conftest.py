@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from demo.sinks.smtp import SmtpSink
 from demo.sinks.twilio import TwilioSink
 from dispatchers.webpush import generate_vapid_key
 from schema.install import install
+from tests import roles
+from tests.acceptance.cable import Cable
 
 SECRET = "a secret for tests that is long enough"
 
@@ -80,9 +82,12 @@ class _Notices(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def running(
-    configuration: Path, wait_for: bytes | None = b"READY=1", **environment: str
+    configuration: Path,
+    wait_for: bytes | None = b"READY=1",
+    program: Sequence[str] = ("-m", "daemon.cli"),
+    **environment: str,
 ) -> AsyncIterator[Daemon]:
-    """Start the daemon and wait until it says that it is ready; end it afterwards."""
+    """Start the daemon and wait until it says that it is ready; end it afterwards. ``program``: what Python runs."""
     with tempfile.TemporaryDirectory(prefix="orderbell-test-") as name:
         folder = Path(name)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -96,7 +101,7 @@ async def running(
         own |= {"NOTIFY_SOCKET": str(folder / "notify"), **environment}
         with (folder / "log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "daemon.cli", "run", "--config", str(configuration),
+                sys.executable, *program, "run", "--config", str(configuration),
                 env=own, stdout=output, stderr=output,
             )  # fmt: skip
         daemon = Daemon(process, folder / "log", heard)
@@ -183,12 +188,34 @@ class App:
 
 
 @pytest.fixture
+def empty_database(empty_database: str) -> Iterator[str]:
+    """As everywhere; the roles that :func:`configured` makes for it are forgotten with it."""
+    yield empty_database
+    roles.drop(empty_database)
+
+
+@pytest.fixture
 def app(empty_database: str, request: pytest.FixtureRequest) -> Iterator[App]:
     """An application with the tables of the test module's ``SHOP``."""
     made = App(empty_database)
     made.sql(request.module.SHOP)
     yield made
     made.close()
+
+
+@pytest.fixture
+async def cable(app: App) -> AsyncIterator[Cable]:
+    made = Cable(roles.as_daemon(app.url))
+    yield made
+    await made.remove()
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[SmtpSink]:
+    sink = SmtpSink()
+    await sink.start()
+    yield sink
+    await sink.stop()
 
 
 @pytest.fixture
@@ -199,11 +226,11 @@ async def providers() -> AsyncIterator[Providers]:
 
 def configured(folder: Path, url: str, **sections: Any) -> tuple[Path, Settings]:
     """Write ``orderbell.toml`` for this application and install it; the file and what it says. A section that is None
-    is left out.
+    is left out. One role installs, and the daemon runs as another, that may do no more than it must.
     """
     values: dict[str, Any] = {
         "preset": "delivery",
-        "database": {"url": url},
+        "database": {"url": roles.as_daemon(url)},
         "auth": {"secret": SECRET},
         "http": {"port": 0},
         "metrics": {"port": 0},
@@ -213,5 +240,7 @@ def configured(folder: Path, url: str, **sections: Any) -> tuple[Path, Settings]
     file = folder / "orderbell.toml"
     file.write_text(tomlkit.dumps({name: section for name, section in values.items() if section is not None}))
     settings = load(file, {})
-    install(settings)
+    roles.prepare(url, settings)
+    install(load(file, {"ORDERBELL_DATABASE__URL": roles.as_owner(url)}))
+    roles.grant(url)
     return file, settings

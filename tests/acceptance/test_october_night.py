@@ -27,6 +27,8 @@ CREATE TABLE pretended.ahead (by interval NOT NULL);
 INSERT INTO pretended.ahead VALUES ('0');
 CREATE FUNCTION pretended.now() RETURNS timestamptz LANGUAGE sql STABLE
 AS 'SELECT pg_catalog.now() + by FROM pretended.ahead';
+GRANT USAGE ON SCHEMA pretended TO PUBLIC;
+GRANT SELECT ON pretended.ahead TO PUBLIC;
 """
 PATH = "-c search_path=pretended,pg_catalog,public"
 NIGHT = {"time_zone": "UTC", "window": [{"start": "22:00", "end": "07:00"}]}

@@ -3,11 +3,9 @@
 import asyncio
 import os
 import re
-import shutil
 import signal
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,11 @@ import httpx
 import psycopg
 import pytest
 import tomlkit
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from config import load
 from demo.sinks.smtp import SmtpSink, Step, Visit
 from schema.install import uninstall
+from tests.acceptance.cable import Cable
 from tests.acceptance.conftest import App, Daemon, configured, running, until
 from tests.acceptance.shops import INTEGERS, integer_settings
 
@@ -37,14 +36,6 @@ def file(app: App, tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture
-async def smtp() -> AsyncIterator[SmtpSink]:
-    sink = SmtpSink()
-    await sink.start()
-    yield sink
-    await sink.stop()
-
-
 def with_mail(smtp: SmtpSink) -> dict[str, Any]:
     return integer_settings() | {
         "email": {
@@ -52,71 +43,6 @@ def with_mail(smtp: SmtpSink) -> dict[str, Any]:
             "provider": [{"host": "127.0.0.1", "port": smtp.port, "security": "none"}],
         }
     }
-
-
-class Cable:
-    """What a daemon's connections to the database go through; it can be cut and joined."""
-
-    def __init__(self, url: str) -> None:
-        # Not pytest's own folder: a socket's path must be short.
-        self._folder = Path(tempfile.mkdtemp(prefix="ob-"))
-        self._socket = self._folder / ".s.PGSQL.5432"
-        self._far_end = conninfo_to_dict(url)
-        self._server: asyncio.Server | None = None
-        self._through: set[asyncio.Task[None]] = set()
-        self.url = make_conninfo(url, host=str(self._folder), port=5432)
-
-    async def join(self) -> None:
-        self._server = await asyncio.start_unix_server(self._connected, self._socket)
-
-    async def cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._socket.unlink(missing_ok=True)
-        for task in self._through:
-            task.cancel()
-        await asyncio.gather(*self._through, return_exceptions=True)
-
-    async def remove(self) -> None:
-        await self.cut()
-        shutil.rmtree(self._folder)
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._carry(reader, writer))
-        self._through.add(task)
-        task.add_done_callback(self._through.discard)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = str(self._far_end.get("host") or "127.0.0.1"), self._far_end.get("port") or 5432
-        if host.startswith("/"):
-            far_reader, far_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        ways = [
-            asyncio.ensure_future(_pump(reader, far_writer)),
-            asyncio.ensure_future(_pump(far_reader, writer)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            writer.transport.abort()
-            far_writer.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
-
-
-@pytest.fixture
-async def cable(app: App) -> AsyncIterator[Cable]:
-    made = Cable(app.url)
-    yield made
-    await made.remove()
 
 
 async def ended(daemon: Daemon) -> int:
@@ -138,8 +64,8 @@ async def answer(url: str) -> httpx.Response:
 
 
 async def test_without_the_schema_it_ends_and_says_what_to_run(app: App, tmp_path: Path) -> None:
-    file, settings = configured(tmp_path, app.url, **integer_settings())
-    uninstall(settings)
+    file, _ = configured(tmp_path, app.url, **integer_settings())
+    uninstall(load(file, {"ORDERBELL_DATABASE__URL": app.url}))
     async with running(file, wait_for=None) as daemon:
         assert await ended(daemon) == 1
     assert errors(daemon) == ["Orderbell is not installed in this database: run `orderbell install`"]
@@ -308,7 +234,8 @@ async def test_it_says_how_it_is(file: Path, cable: Cable) -> None:
     async with running(file, ORDERBELL_DATABASE__URL=cable.url) as daemon:
         assert (await answer(f"{daemon.http}/healthz")).json() == {"status": "alive"}
         ready = await answer(f"{daemon.http}/readyz")
-        assert (ready.status_code, ready.json()["checks"]) == (200, {"database": None, "capture": None})
+        checks = {"database": None, "capture": None, "planner": None}
+        assert (ready.status_code, ready.json()["checks"]) == (200, checks)
         metrics = (await answer(daemon.metrics)).text
         assert "orderbell_planner_active 1.0" in metrics
         assert "process_resident_memory_bytes" in metrics
@@ -317,7 +244,7 @@ async def test_it_says_how_it_is(file: Path, cable: Cable) -> None:
         unready = await answer(f"{daemon.http}/readyz")
         assert unready.status_code == 503
         assert "does not answer" in unready.json()["checks"]["database"]
-        assert (await answer(f"{daemon.http}/healthz")).status_code == 200, "restarting it would not help"
+        assert (await answer(f"{daemon.http}/livez")).status_code == 200, "restarting it would not help"
 
         await cable.join()
         async with asyncio.timeout(30):

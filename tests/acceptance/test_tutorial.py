@@ -3,9 +3,12 @@
 import asyncio
 import json
 import os
-import re
+import shlex
+import smtplib
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -16,34 +19,20 @@ import tomlkit
 
 from demo.sinks.smtp import SmtpSink
 from tests.acceptance.conftest import App, running, until
+from tests.pages import Page
 
-ROOT = Path(__file__).parents[2]
-TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TUTORIAL = Page("docs/tutorial.md")
+README = Page("README.md")
 
 Done = subprocess.CompletedProcess[str]
 Shell = Callable[..., Awaitable[Done]]
-
-
-def section(title: str) -> str:
-    """What stands under a heading of the tutorial, up to the next."""
-    (found,) = re.findall(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ )", TUTORIAL, re.MULTILINE | re.DOTALL)
-    return str(found)
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return [
-        "\n".join(line.removeprefix(indent) for line in code.splitlines())
-        for indent, code in re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
-    ]
 
 
 @pytest.fixture
 def app(empty_database: str) -> Iterator[App]:
     """The bakery's database, from the tutorial's SQL."""
     made = App(empty_database)
-    (tables,) = blocks(section("A database of your own"), "sql")
-    made.sql(tables)
+    made.sql(TUTORIAL.section("A database of your own").block("sql"))
     yield made
     made.close()
 
@@ -80,8 +69,7 @@ def shell(tmp_path: Path, app: App) -> Shell:
 @pytest.fixture
 async def looked(shell: Shell) -> Done:
     """After step 2: ``orderbell.toml`` is written."""
-    (init,) = blocks(section("2. Let it look"), "sh")
-    done = await shell(init)
+    done = await shell(TUTORIAL.section("2. Let it look").block("sh"))
     assert done.returncode == 0, done.stderr
     return done
 
@@ -92,7 +80,7 @@ def mended(looked: Done, smtp: SmtpSink, tmp_path: Path) -> Path:
     file = tmp_path / "orderbell.toml"
     values = tomlkit.parse(file.read_text()).unwrap()
     values["watch"][0]["columns"].append("bakery_id")
-    for block in blocks(section("3. Read and mend it"), "toml"):
+    for block in TUTORIAL.section("3. Read and mend it").blocks("toml"):
         for name, part in tomllib.loads(block.replace("2525", str(smtp.port))).items():
             values[name] = {**values.get(name, {}), **part}
     # Ports that may be taken here.
@@ -102,26 +90,56 @@ def mended(looked: Done, smtp: SmtpSink, tmp_path: Path) -> Path:
 
 
 async def test_looking_says_what_the_page_says(looked: Done, tmp_path: Path) -> None:
-    notes, file = blocks(section("2. Let it look"), "text"), blocks(section("2. Let it look"), "toml")
-    assert looked.stderr.splitlines() == notes[0].splitlines()
-    (shown,), found = tomllib.loads(file[0])["watch"], tomllib.loads((tmp_path / "orderbell.toml").read_text())
-    assert shown.items() <= found["watch"][0].items()
+    page = TUTORIAL.section("2. Let it look")
+    assert looked.stderr == page.block("text")
+    (shown,) = tomllib.loads(page.block("toml"))["watch"]
+    (found,) = tomllib.loads((tmp_path / "orderbell.toml").read_text())["watch"]
+    assert shown.items() <= found.items()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_mail_server_of_the_page_prints_what_it_is_sent(tmp_path: Path) -> None:
+    command = TUTORIAL.section("3. Read and mend it").block("sh").replace("~/orderbell/bin/python", sys.executable)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (tmp_path / "printed").open("wb") as output:
+        server = subprocess.Popen(shlex.split(command.replace("2525", str(port))), stdout=output, stderr=output)
+    try:
+        wait_until(lambda: answers(port))
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            client.sendmail("shop@example.com", ["ada@example.com"], "Subject: Bread\n\nIt is baked.")
+        wait_until(lambda: "It is baked." in (tmp_path / "printed").read_text())
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 async def test_check_and_install_say_what_the_page_says(shell: Shell, mended: Path) -> None:
-    page = section("4. Check and install")
-    (commands,), (created,) = blocks(page, "sh"), blocks(page, "text")
+    page = TUTORIAL.section("4. Check and install")
+    commands, created = page.block("sh"), page.block("text")
     check, install = commands.splitlines()
     before = await shell(check)
     assert before.returncode == 1
     last = before.stdout.splitlines()[-1]
-    assert f"`{last}`" in page.replace("\n", " ")
+    assert f"`{last}`" in page.text.replace("\n", " ")
     assert (await shell(install)).stdout.splitlines() == created.splitlines()
     assert (await shell(commands)).stdout.splitlines()[-1] == "Everything is in place already."
 
 
 async def test_the_readme_shows_the_same(shell: Shell, mended: Path) -> None:
-    (console,) = [block for block in blocks(README, "console") if block.startswith("$ orderbell check")]
+    (console,) = [block for block in README.blocks("console") if block.startswith("$ orderbell check")]
     for shown in console.split("$ ")[1:]:
         command, *said = shown.splitlines()
         assert (await shell(f"{command} 2>&1 || true")).stdout.splitlines() == said
@@ -131,13 +149,13 @@ async def test_an_order_is_told_and_everything_can_be_taken_away_again(
     app: App, shell: Shell, mended: Path, smtp: SmtpSink
 ) -> None:
     assert (await shell("orderbell install")).returncode == 0
-    page = section("5. Run it, and write an order")
-    start, curl, take_away = blocks(page, "sh")
+    page = TUTORIAL.section("5. Run it, and write an order")
+    start, curl, explain, take_away = page.blocks("sh")
+    order, move_on = page.blocks("sql")
     export, run = start.splitlines()
     assert run == "orderbell run"
     secret = (await shell(f'{export}; printf %s "$ORDERBELL_AUTH__SECRET"')).stdout
     async with running(mended, ORDERBELL_AUTH__SECRET=secret) as daemon:
-        (order,) = blocks(page, "sql")
         app.sql(order)
         await until(lambda: len(smtp.mails) == 2)
         assert sorted(mail.to[0] for mail in smtp.mails) == ["ada@example.com", "ben@example.com"]
@@ -145,10 +163,12 @@ async def test_an_order_is_told_and_everything_can_be_taken_away_again(
         here = curl.replace("http://127.0.0.1:8480", daemon.http)
         inbox = await shell(here.replace("curl ", "curl -sS "), ORDERBELL_AUTH__SECRET=secret)
         assert inbox.returncode == 0, inbox.stderr
-        assert as_shown(json.loads(inbox.stdout)) == as_shown(json.loads(blocks(page, "json")[0]))
+        assert as_shown(json.loads(inbox.stdout)) == as_shown(json.loads(page.block("json")))
 
-        app.sql("UPDATE purchases SET state = 'accepted'")
+        app.sql(move_on)
         await until(lambda: len(app.sql("SELECT FROM orderbell.notification WHERE event = 'order.confirmed'")) == 2)
+        explained = await shell(explain)
+        assert (explained.returncode, "order.confirmed" in explained.stdout) == (0, True), explained
     taken = await shell(take_away, answers="y\n")
     assert taken.returncode == 0, taken.stderr
     assert app.sql("SELECT FROM pg_namespace WHERE nspname = 'orderbell'") == []

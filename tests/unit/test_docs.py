@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 import typer
 from prometheus_client import REGISTRY
 
-from config import load
-from daemon.cli.main import application
-from demo.command import demo
+from config import Settings, load
+from daemon.cli.main import add_demo, application
+from tests.pages import ROOT, Page
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-
-BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def text_of(name: str) -> str:
@@ -28,14 +26,14 @@ def text_of(name: str) -> str:
 
 
 def blocks(name: str, *languages: str) -> list[str]:
-    return [code for _, language, code in BLOCK.findall(text_of(name)) if language in languages]
+    return Page(name).blocks(*languages)
 
 
 def commands_in(name: str) -> Iterator[str]:
     """What a reader would type: the lines of shell blocks, and code within a sentence."""
     for block in blocks(name, "sh", "console"):
         yield from (line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines())
-    yield from re.findall(r"`([^`\n]+)`", BLOCK.sub("", text_of(name)))
+    yield from re.findall(r"`([^`\n]+)`", Page(name).prose)
 
 
 @cache
@@ -44,7 +42,7 @@ def options() -> dict[str, set[str]]:
     everything, app = typer.Typer(), application()
     everything.registered_commands = [*app.registered_commands]
     everything.registered_groups = [*app.registered_groups]
-    everything.command("demo")(demo)
+    add_demo(everything)
     return dict(options_in(typer.main.get_command(everything)))
 
 
@@ -95,7 +93,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_somewhere(name: str) -> None:
     page = ROOT / name
-    for target in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", text_of(name))):
+    for target in re.findall(r"\]\(([^)\s]+)\)", Page(name).prose):
         if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
@@ -114,6 +112,33 @@ def test_every_configuration_on_the_page_is_one(name: str, tmp_path: Path) -> No
             file = tmp_path / "orderbell.toml"
             file.write_text(block)
             load(file, {})
+
+
+BASE: dict[str, Any] = {
+    "preset": "delivery",
+    "watch": [{"table": "public.orders", "columns": ["customer_id", "vendor_id", "driver_id", "total"]}],
+    "people": {"query": "SELECT id AS user_id FROM users WHERE id = ANY(:ids)"},
+    "audience": {
+        "customer": {"column": "customer_id"},
+        "vendor": {"column": "vendor_id"},
+        "available_drivers": {"query": "SELECT user_id FROM drivers"},
+    },
+    "auth": {"secret": "a secret for tests that is long enough"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_part_of_a_configuration_on_the_page_has_its_place_in_one(name: str, tmp_path: Path) -> None:
+    for block in blocks(name, "toml"):
+        values = tomllib.loads(block)
+        if values.keys() <= Settings.model_fields.keys():
+            whole = {**BASE, **values, "audience": BASE["audience"] | values.get("audience", {})}
+            used = {audience["column"] for audience in whole["audience"].values() if "column" in audience}
+            whole["watch"] = [watch | {"columns": [*used.union(watch.get("columns", []))]} for watch in whole["watch"]]
+            file = tmp_path / "orderbell.toml"
+            file.write_text(tomlkit.dumps(whole))
+            # A password comes from elsewhere.
+            load(file, {"ORDERBELL_METRICS__PASSWORD": "hush"} if "username" in values.get("metrics", {}) else {})
 
 
 def test_the_readme_shows_a_whole_configuration() -> None:
@@ -150,12 +175,6 @@ def test_the_metrics_page_has_every_metric_as_it_is() -> None:
     assert sorted(documented) == sorted(metrics())
 
 
-def test_metrics_that_are_worth_an_alert_exist() -> None:
-    names = {row.split("`")[1] for row in metrics()}
-    (advice,) = re.findall(r"Worth an alert:(.*)", text_of("docs/reference/metrics.md"), re.DOTALL)
-    assert set(re.findall(r"orderbell_[a-z_]+", advice)) - {"orderbell_"} <= names | {"orderbell_changes_total"}
-
-
 def migrations() -> str:
     """The SQL of all of them, oldest first."""
     return "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "schema/sql").glob("0*.sql")))
@@ -175,6 +194,15 @@ def test_the_tables_page_has_every_reason_for_a_skipped_delivery() -> None:
     section = text_of("docs/reference/schema.md").split("| reason of `skipped` |")[1].split("\n## ")[0]
     documented = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     assert documented == set(re.findall(r"'(\w+)'", listed))
+
+
+def test_every_promise_is_shown_by_tests_that_exist() -> None:
+    for section in text_of("docs/explanation/guarantees.md").split("\n## ")[1:]:
+        promise, _, shown = section.partition("Shown by:\n")
+        named = re.findall(r"^- `(tests/[\w/]+\.py)::(\w+)`$", shown, re.MULTILINE)
+        assert named, promise
+        for file, test in named:
+            assert re.search(rf"^(?:async )?def {test}\(", text_of(file), re.MULTILINE), f"{file}::{test}"
 
 
 def test_every_decision_is_listed_and_has_its_four_parts() -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from config import ConfigError, Mistake, Settings
 from config.names import Priority
 from config.rules import Rule
-from config.settings import DeliverySettings, Http
+from config.settings import Capture, DeliverySettings, Http, Metrics
+from config.tracing import Tracing
 from daemon.reload import RELOADED, Reloader, changed, merged
 
 OLD = Settings()
@@ -47,6 +49,30 @@ def test_what_is_opened_at_the_start_stays_as_it_was() -> None:
     assert reloader(lambda: new, applied).reload()
     assert applied[0].http == OLD.http
     assert applied[0].rule == (RULE,)
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("tracing", Tracing(endpoint="http://localhost:4318/v1/traces")),
+        ("tracing", Tracing(sample_ratio=0.5)),
+        ("metrics", Metrics(port=1234)),
+        ("metrics", Metrics(certificate_file="new.pem", key_file="new.key")),
+        ("capture", Capture(source="wal")),
+        ("capture", Capture(slot="another")),
+        ("capture", Capture(publication="another")),
+        ("capture", Capture(batch_size=1)),
+    ],
+)
+def test_what_waits_for_a_restart_is_named_at_each_reload(section: str, value: object) -> None:
+    new = OLD.model_copy(update={"rule": (RULE,), section: value})
+    applied: list[Settings] = []
+    one = reloader(lambda: new, applied)
+    with capture_logs() as lines:
+        assert [one.reload(), one.reload()] == [True, True]
+    assert [line["sections"] for line in lines if line["event"] == "reload.needs_restart"] == [[section]] * 2
+    assert [getattr(settings, section) for settings in applied] == [getattr(OLD, section)] * 2
+    assert [line["changed"] for line in lines if line["event"] == "reload.done"] == [["rule"], []]
 
 
 def test_a_broken_file_is_refused_and_the_old_one_kept() -> None:

@@ -18,6 +18,8 @@ SQL = statements("position")
 
 GATE = {"gate_class": locks.CLASS, "gate_key": locks.GATE}
 
+EARLIEST = -(2**63) + 1
+
 ONE_STATEMENT_ROWS = 200
 """As many go with the place in one statement; more by COPY, in a transaction around both."""
 
@@ -57,15 +59,18 @@ class Keeper:
     :meth:`finish`; any other with :meth:`keep`. Each raises :class:`NotOurs` when another reader has moved the place.
     """
 
-    def __init__(self, connection: AsyncConnection[TupleRow], position: Position) -> None:
+    def __init__(self, connection: AsyncConnection[TupleRow], position: Position, *, early: bool = False) -> None:
+        """``early``: triggers capture by now; what is read here was written before, and has lower ids."""
         self._connection = connection
+        self._early = early
+        self._added = 0
         self.position = position
         self.large = False
         """Whether a large transaction is being written."""
 
     async def keep(self, rows: Sequence[Gathered], lsn: int, horizon: int, committed_at: datetime | None) -> None:
         """Write ``rows`` and the place after them."""
-        if len(rows) > ONE_STATEMENT_ROWS:
+        if len(rows) > ONE_STATEMENT_ROWS or (self._early and rows):
             await self.begin_large()
             await self.add(rows)
             await self.finish(lsn, horizon, committed_at)
@@ -90,9 +95,16 @@ class Keeper:
 
     async def add(self, rows: Sequence[Gathered]) -> None:
         """Write some of it."""
-        async with self._connection.cursor() as cursor, cursor.copy(SQL["copy"]) as copy:
+        statement = SQL["copy_early" if self._early else "copy"]
+        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row, at, _ in rows:
-                await copy.write_row((row.watch, row.op, row.key, row.old, row.new, row.error, at))
+                values = (row.watch, row.op, row.key, row.old, row.new, row.error, at)
+                await copy.write_row((self._early_id(), *values) if self._early else values)
+
+    def _early_id(self) -> int:
+        """Below every id of the sequence, and in order: a row takes more than one byte of the log."""
+        self._added += 1
+        return EARLIEST + self.position.lsn + self._added
 
     async def finish(self, lsn: int, horizon: int, committed_at: datetime | None) -> None:
         """Write the place after it, and commit."""
@@ -103,6 +115,7 @@ class Keeper:
         else:
             await self._connection.execute("COMMIT")
         self.large = False
+        self._added = 0
         self._moved(row, lsn, horizon)
 
     def _moving(self, lsn: int, horizon: int, committed_at: datetime | None) -> dict[str, Any]:

@@ -56,6 +56,10 @@ class ChangeLog:
         """Why nothing is captured at the moment; None while all is well."""
         self.live = asyncio.Event()
         """Set while the log is read, or while another daemon reads it and this one waits."""
+        self.settled = asyncio.Event()
+        """Set once nothing can come from the log that is older than what triggers capture now."""
+        if settings.capture.source == "wal":
+            self.settled.set()
         self._relations = Relations(connections, settings)
 
     def obey(self, settings: Settings) -> None:
@@ -70,8 +74,6 @@ class ChangeLog:
             began = asyncio.get_running_loop().time()
             try:
                 await self._hold_office()
-            except Retired:
-                await asyncio.to_thread(_retire, self.settings)
             except (psycopg.Error, NotOurs, ValueError, SlotLost, OSError) as error:
                 self.trouble = one_line(error) or type(error).__name__
                 metrics.CHANGELOG_RECONNECTS.inc()
@@ -90,7 +92,10 @@ class ChangeLog:
             place = await self._become_reader(connection)
             self.trouble = "the slot is made anew"
             place = await sound(connection, self._connections, self.settings, place)
-            await self._read(connection, place)
+            try:
+                await self._read(connection, place)
+            except Retired:
+                await asyncio.to_thread(_retire, self.settings)
         finally:
             await connection.close()
             await self._relations.close()
@@ -114,6 +119,7 @@ class ChangeLog:
         if self.settings.capture.source == "outbox":
             self.state, self.trouble = ReaderState.OFF, None
             self.live.set()
+            self.settled.set()
             # Another daemon, of the other kind, may want the lock; and an idle connection is one too many.
             await connection.close()
             await asyncio.Event().wait()

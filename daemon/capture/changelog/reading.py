@@ -52,7 +52,7 @@ class Reading:
         self._connection = connection
         self._stream = stream
         self._relations = relations
-        self._keeper = Keeper(connection, place)
+        self._keeper = Keeper(connection, place, early=settings.capture.source == "outbox")
         self._gatherer = Gatherer(place.lsn)
         self._doubts = Doubts(connections, settings)
         self._loop = asyncio.get_running_loop()

@@ -2,12 +2,14 @@
 
 import asyncio
 import getpass
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from config import ConfigError
+from daemon.cli import completion
 from daemon.cli.console import ConfigOption, done, err, out, settings_from
 from daemon.cli.database import connected
 from daemon.cli.template.kept import name_of, running, template_of
@@ -20,8 +22,10 @@ from daemon.store.templates import keep_draft
 
 
 def draft(
-    event: Annotated[str, typer.Argument(help="As its rule has it: order.ready.")],
-    audience: Annotated[str, typer.Argument(help="Whom the rule tells: customer.")],
+    event: Annotated[str, typer.Argument(help="As its rule has it: order.ready.", autocompletion=completion.events)],
+    audience: Annotated[
+        str, typer.Argument(help="Whom the rule tells: customer.", autocompletion=completion.audiences)
+    ],
     file: Annotated[
         Path, typer.Argument(help="TOML with title, body, text, action, as in a catalogue; - is stdin.")
     ] = STDIN,
@@ -29,6 +33,7 @@ def draft(
     channel: Annotated[str, typer.Option(help="Only on this channel. Default: on all, and in the inbox.")] = "",
     author: Annotated[str | None, typer.Option(help="Who wrote it. Default: you.")] = None,
     config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,  # noqa: FBT002 - typer's way
 ) -> None:
     """Keep words as a new version that nobody reads until it is published."""
     settings = settings_from(config)
@@ -42,9 +47,13 @@ def draft(
         with connection.transaction():
             id_ = asyncio.run(keep_draft(running(connection), written, author or _you()))
         kept = template_of(connection, id_)
-    done(f"{name_of(kept)} is a draft")
+    if not as_json:
+        done(f"{name_of(kept)} is a draft")
     for mistake in mistakes_in_template(kept, f"template {kept.id}", settings, catalogue_of(settings)):
         err.print(str(mistake), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if as_json:
+        out.print_json(json.dumps({"id": kept.id, "version": kept.version, "state": "draft"}))
+        return
     out.print(
         f"Next: orderbell template preview {kept.id}, orderbell template publish {kept.id}",
         style="dim",

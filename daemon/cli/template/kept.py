@@ -39,6 +39,13 @@ def template_of(connection: psycopg.Connection[Any], id_: int) -> Template:
     return template
 
 
+def state_of(connection: psycopg.Connection[Any], id_: int) -> str | None:
+    """Draft, published or retired; None where it is gone."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(SQL["state_of"], {"id": id_}).fetchone()
+    return None if row is None else str(row[0])
+
+
 def published(connection: psycopg.Connection[Any]) -> list[Template]:
     """All that people read."""
     with connection.cursor(row_factory=tuple_row) as cursor:

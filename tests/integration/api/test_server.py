@@ -30,7 +30,23 @@ async def test_alive_is_the_process_and_ready_is_every_part(api: "Api") -> None:
         "detail": "Not ready: database.",
         "checks": api.checks,
     }
-    assert (await client.get("/healthz")).status_code == 200
+    for path in ("/healthz", "/livez"):
+        assert (await client.get(path)).status_code == 200
+    assert (await client.get("/readyz", params={"exclude": "database"})).status_code == 200
+
+
+async def test_a_provider_that_is_out_is_named_and_another_keeps_it_ready(api: "Api") -> None:
+    client = await api.of(None)
+    api.checks.update({"database": None, "provider:email/smtp": "is left alone", "provider:sms/twilio": None})
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]) == (200, api.checks)
+    api.checks["provider:sms/twilio"] = "is left alone"
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503,
+        "Not ready: provider:email/smtp, provider:sms/twilio.",
+    )
+    assert (await client.get("/readyz?exclude=provider")).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("PUT", "/api/notifications", 405)])

@@ -3,13 +3,14 @@
 import json
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from bench.hub import verdict
 from bench.hub.client import Visitor
 from bench.hub.contest import Session, rounds, session
-from bench.hub.entrants import Entrant, library, orderbell
+from bench.hub.entrants import LIMIT, Entrant, compiled, library, limit, orderbell
 from bench.hub.processes import Cores, Server
 
 PEOPLE = 20
@@ -34,15 +35,21 @@ def test_both_servers_send_frames_of_the_same_size(sessions: list[Session]) -> N
     assert ours.frame_bytes == library.frame_bytes == {"announcement": 300, "notification": 369}
 
 
-def test_the_line_has_medians_ratios_and_goals(sessions: list[Session]) -> None:
-    line = json.loads(json.dumps(verdict.line(sessions, {"python": "3"})))
+def test_a_bare_server_in_c_sends_the_same_frames(sessions: list[Session], tmp_path: Path) -> None:
+    found = session(limit(compiled(tmp_path)), PEOPLE, seconds=1.0, cores=Cores())
+    assert found.frame_bytes == sessions[0].frame_bytes
+    assert min(found.per_second.values()) > PEOPLE
+
+
+def test_the_report_has_medians_ratios_and_goals(sessions: list[Session], capsys: pytest.CaptureFixture[str]) -> None:
+    verdict.report(sessions, {"python": "3"}, {"rounds": 1}).print()
+    line = json.loads(capsys.readouterr().out)
     assert line["benchmark"] == "hub"
-    assert line["connections"] == [PEOPLE]
-    rates = line["messages_per_second"]["announcement"][str(PEOPLE)]
+    rates = line["medians"]["messages_per_second"]["announcement"][str(PEOPLE)]
     assert rates.keys() == {"orderbell", "websockets"}
     ratio = line["ratios"]["announcement"][str(PEOPLE)]["websockets"]
     assert ratio == pytest.approx(rates["orderbell"] / rates["websockets"], rel=0.01)
-    assert len(line["goals"]) == 2  # none that is about Channels: it did not take part
+    assert not any("Channels" in row["goal"] or " C " in row["goal"] for row in line["rows"])  # they did not take part
 
 
 def with_rate(entrant: str, per_second: float) -> Session:
@@ -53,7 +60,14 @@ def with_rate(entrant: str, per_second: float) -> Session:
 @pytest.mark.parametrize(("ours", "met"), [(31.0, True), (29.0, False)])
 def test_a_goal_is_judged_beside_the_better_of_two_layers(ours: float, met: bool) -> None:  # noqa: FBT001
     found = [with_rate("orderbell", ours), with_rate("channels slow", 0.5), with_rate("channels quick", 1.0)]
-    assert [goal.met for goal in verdict.goals(found)] == [met, True]
+    rows = verdict.report(found, {}, {}).rows
+    assert [row.met for row in rows if row.goal == "at least 30 times Channels"] == [met]
+
+
+@pytest.mark.parametrize(("ours", "met"), [(0.8, True), (0.79, False)])
+def test_fan_out_is_judged_beside_the_limit(ours: float, met: bool) -> None:  # noqa: FBT001
+    rows = verdict.report([with_rate("orderbell", ours), with_rate(LIMIT, 1.0)], {}, {}).rows
+    assert [row.met for row in rows if "bare server" in row.goal] == [met]
 
 
 def refuse(cores: Cores, people: int) -> AbstractContextManager[Server]:

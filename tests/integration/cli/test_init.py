@@ -50,7 +50,7 @@ def test_a_database_without_orders_is_one_clear_line(orderbell: Command, empty_d
 
 def test_a_database_that_does_not_answer_is_one_clear_line(orderbell: Command) -> None:
     proposal = orderbell("init", "postgresql://nobody:hush@127.0.0.1:1/nowhere")
-    assert proposal.returncode == 1
+    assert proposal.returncode == 3
     assert proposal.stderr.startswith("the database cannot be used: ")
     assert len(proposal.stderr.splitlines()) == 1
     assert "hush" not in proposal.stderr

@@ -301,9 +301,9 @@ async def test_a_time_that_is_none_is_refused(past: Past, arguments: tuple[str, 
     assert said in ran.stderr
 
 
-async def test_a_database_that_is_away_is_1(past: Past) -> None:
+async def test_a_database_that_is_away_is_3(past: Past) -> None:
     away = CONFIGURATION.replace("{url}", "host=127.0.0.1 port=1 connect_timeout=2")
     (past.folder / "orderbell.toml").write_text(away + RULES)
     ran = past.replay(RULES)
-    assert ran.returncode == 1
+    assert ran.returncode == 3
     assert ran.stderr.startswith("the database cannot be used")

@@ -120,7 +120,7 @@ async def working(
     await pool.open()
     clock = DatabaseClock()
     leases = Leases(pool, settings, node, clock, last_look=last_look)
-    workers = Workers(channels, leases, Ledger(pool), settings, clock, lambda: None)
+    workers = Workers(channels, leases, Ledger(pool), settings, clock)
     task = asyncio.create_task(workers.run())
     try:
         yield workers

@@ -69,6 +69,12 @@ def test_padded_and_plain_base64_is_understood() -> None:
     assert padded == read(address(), allow_private=False)
 
 
+def test_its_keys_are_kept_as_the_browser_gave_them() -> None:
+    assert read(address(), allow_private=False).keys == {"p256dh": POINT, "auth": AUTH}
+    padded = read(address(p256dh=POINT + "=", auth=AUTH + "=="), allow_private=False)
+    assert padded.keys == {"p256dh": POINT, "auth": AUTH}
+
+
 def test_the_largest_payload_makes_exactly_one_record_that_only_the_device_can_read() -> None:
     plaintext = b"x" * PLAINTEXT_BYTES
     sealed = read(address(), allow_private=False).encrypt(plaintext)

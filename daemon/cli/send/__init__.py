@@ -1,0 +1,1 @@
+"""``orderbell send``: an event from the shell."""
