@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.hub import said
-from bench.hub.client import Crowd, Measured
+from bench.hub.client import Crowd, Failed, Measured
 from bench.hub.entrants import Entrant
 from bench.hub.processes import Cores, Server
 
@@ -16,7 +16,11 @@ FIRST = 20
 """Come and go before memory is looked at: what is loaded once is no connection's."""
 WINDOW = 4
 """Frames on their way to each person."""
-WARM_UP_SECONDS = 1.0
+ONCE = 5_000
+"""From so many connections on there is one round: the slowest take a minute for each."""
+MANY = 10_000
+"""From so many on there are announcements only, one at a time, for the same reason."""
+WARM_UP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ def session(entrant: Entrant, people: int, seconds: float, cores: Cores) -> Sess
             crowd.rest(0.5)
             used = server.used_kib() - before
             measured, busy = {}, {}
-            for kind, code in KINDS.items():
+            for kind, code in KINDS.items() if people < MANY else [*KINDS.items()][:1]:
                 crowd.drain()
-                measured[kind], share = _measured(server, crowd, code, seconds)
+                measured[kind], share = _measured(server, crowd, code, seconds, WINDOW if people < MANY else 1)
                 busy[kind] = share, round(measured[kind].cpu_seconds / measured[kind].seconds, 2)
     return Session(
         entrant=entrant.name,
@@ -62,13 +66,13 @@ def session(entrant: Entrant, people: int, seconds: float, cores: Cores) -> Sess
     )
 
 
-def _measured(server: Server, crowd: Crowd, code: bytes, seconds: float) -> tuple[Measured, float]:
+def _measured(server: Server, crowd: Crowd, code: bytes, seconds: float, window: int) -> tuple[Measured, float]:
     looks: list[tuple[float, float]] = []
     found = crowd.measure(
         partial(server.command, code),
         seconds=seconds,
         warm_up=WARM_UP_SECONDS,
-        window=WINDOW,
+        window=window,
         look=lambda now: looks.append((now, server.cpu_seconds())),
     )
     (began, cpu_before), (ended, cpu_after) = looks
@@ -85,19 +89,24 @@ def rounds(
     """Alternating. Those on ``trial`` all take part in the first round; the best of them goes on."""
     going_on = tuple(trial)
     for people in sizes:
-        for _ in range(count):
-            turn = [run(entrant, people) for entrant in (*entrants, *going_on)]
+        for number in range(count if people < ONCE else 1):
+            first = number % len(entrants)
+            turn = [run(entrant, people) for entrant in (*entrants[first:], *entrants[:first], *going_on)]
             yield from turn
             if len(going_on) > 1:
-                ahead = max(turn[len(entrants) :], key=lambda one: one.per_second["announcement"])
+                ahead = max(turn[len(entrants) :], key=lambda one: one.per_second.get("announcement", 0.0))
                 going_on = tuple(entrant for entrant in going_on if entrant.name == ahead.entrant)
 
 
 def saying(run: Callable[[Entrant, int], Session]) -> Callable[[Entrant, int], Session]:
-    """The same, with a line for each session."""
+    """The same, with a line for each session; who cannot serve so many has no figures."""
 
     def say(entrant: Entrant, people: int) -> Session:
-        found = run(entrant, people)
+        try:
+            found = run(entrant, people)
+        except (Failed, OSError) as error:
+            print(f"{entrant.name}, {people:,} connections: {error}", file=sys.stderr)
+            return Session(entrant.name, people, {}, 0.0, 0.0, {}, {})
         rates = ", ".join(f"{kind} {rate:,.0f}/s {found.busy[kind]}" for kind, rate in found.per_second.items())
         print(
             f"{found.entrant}, {people:,} connections: {rates}; {found.kib_per_connection:.1f} KiB each;"

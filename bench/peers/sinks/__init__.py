@@ -1,0 +1,1 @@
+"""What takes mails and pushes as fast as it can: processes of their own, so that senders are what is measured."""

@@ -1,0 +1,1 @@
+"""Web Pushes a second to a local push service, beside pywebpush."""
