@@ -71,7 +71,7 @@ CHANGELOG_PROBLEMS = Gauge(
     ["problem"],
 )
 
-for _reason in ("missing", "invalidated", "gap"):
+for _reason in ("missing", "invalidated", "gap", "ahead"):
     CHANGELOG_REBUILDS.labels(_reason)
 
 

@@ -18,6 +18,8 @@ from schema.inspection import Relation, Table
 from schema.patience import LOCK_TIMEOUT_MS, patiently
 from schema.queries import statements
 
+_SQL = statements("changelog")
+
 FROM_LOG = "wal: "
 """Begins the definition of a watch that is captured from the change log."""
 
@@ -157,7 +159,8 @@ def _take_over(connection: Connection[Any], watch: Watch, table: Table) -> None:
     """From the change log, on all tables of the watch at the same place of the log."""
     _make_function(connection, watch, table, capture_function(watch, table).as_string(connection))
     _together(connection, (lambda r=each: _make_triggers(connection, watch.name, r) for each in table.family))  # type: ignore[misc]
-    connection.execute(statements("changelog")["to_the_triggers"], {"watch": watch.name})
+    connection.execute(_SQL["to_the_triggers"], {"watch": watch.name})
+    connection.execute(_SQL["say_switched"])
 
 
 def _together(connection: Connection[Any], steps: Iterable[Callable[[], object]]) -> None:

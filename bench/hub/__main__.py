@@ -35,7 +35,7 @@ def main() -> None:
     sizes = sorted({min(size, allowed) for size in given.sizes})
     if allowed < max(given.sizes):
         say(f"this machine allows a process {allowed:,} connections: that many in place of {max(given.sizes):,}")
-    cores = Cores.shared_out()
+    everywhere, cores = os.sched_getaffinity(0), Cores.shared_out()
     if cores.others:
         os.sched_setaffinity(0, cores.others)
     run = contest.saying(partial(contest.session, seconds=given.seconds, cores=cores))
@@ -43,6 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="orderbell-bench-") as folder:
         entrants = [orderbell(), library(), socketio(), node(), limit(compiled(Path(folder)))]
         sessions = list(contest.rounds(sizes, given.rounds, entrants, trial, run))
+    os.sched_setaffinity(0, everywhere)
     settings = {"connections": list(sizes), "rounds": given.rounds, "seconds": given.seconds}
     verdict.report(sessions, all_versions(), settings).print()
 

@@ -157,12 +157,12 @@ class Planner:
 
     async def _become_active(self, connection: AsyncConnection[TupleRow]) -> None:
         key = {"class": locks.CLASS, "key": locks.PLANNER}
-        cursor = await connection.execute(SQL["try_lock_planner"], key)
-        if await cursor.fetchone() != (True,):
-            self.state = PlannerState.STANDBY
-            log.info("planner.standby")
-            self.live.set()
-            await connection.execute(SQL["lock_planner"], key)
+        while await (await connection.execute(SQL["try_lock_planner"], key)).fetchone() != (True,):
+            if self.state is not PlannerState.STANDBY:
+                self.state = PlannerState.STANDBY
+                log.info("planner.standby")
+                self.live.set()
+            await asyncio.sleep(locks.STANDBY_SECONDS)
         await connection.execute(SQL["planner_timeouts"])
         self.state = PlannerState.ACTIVE
         metrics.PLANNER_ACTIVE.set(1)

@@ -1,5 +1,7 @@
 """PostgreSQL's change log as a source of changes: the publication, the replication slot, and the way there and back."""
 
+from typing import Any
+
 import psycopg
 
 from config import Settings
@@ -44,13 +46,15 @@ __all__ = [
 ]
 
 
-def publication_problems_of(settings: Settings) -> list[str]:
-    """As :func:`publication_problems`, on a connection of its own. Raises psycopg.Error."""
-    with psycopg.connect(
-        settings.database.url.get_secret_value(),
-        autocommit=True,
-        connect_timeout=settings.database.connect_timeout_seconds,
-        application_name="orderbell publication",
-    ) as connection:
+def publication_problems_of(settings: Settings, **parameters: Any) -> list[str]:
+    """As :func:`publication_problems`, on a connection of its own, with psycopg's ``parameters`` in place of the plain
+    URL. Raises psycopg.Error.
+    """
+    given = parameters or {
+        "conninfo": settings.database.url.get_secret_value(),
+        "connect_timeout": settings.database.connect_timeout_seconds,
+        "application_name": "orderbell publication",
+    }
+    with psycopg.connect(autocommit=True, **given) as connection:
         found = [(watch, find_table(connection, watch.table)) for watch in settings.watch]
         return publication_problems(connection, settings, [(w, table) for w, table in found if table is not None])

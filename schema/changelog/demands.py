@@ -4,6 +4,7 @@ The application comes first: PostgreSQL refuses an update of a published table t
 such a table is never published.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from schema.changelog.publication import (
     WITH_GENERATED_COLUMNS,
     Tables,
     deviations,
+    endlessness,
     mending,
     publication_of,
     wanted_tables,
@@ -28,6 +30,9 @@ from schema.inspection import Table, named_columns
 from schema.queries import statements
 
 _SQL = statements("changelog")
+
+_STANDBY = re.compile(r'[^\s,()"]+')
+"""A name in ``synchronous_standby_names``, or its first word: every connection of ours has ours first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def warnings_of_changelog(connection: Connection[Any]) -> list[str]:
     """What may become of the slot, and should be known; nothing of it keeps anything from working."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(_SQL["limits"]).fetchone()
-    keep, idle, _ = row if row is not None else ("-1", None, 0)
+    keep, idle, synchronous = row if row is not None else ("-1", None, "")
     warnings = []
     if keep == "-1":
         warnings.append(
@@ -97,6 +102,11 @@ def warnings_of_changelog(connection: Connection[Any]) -> list[str]:
     if idle not in (None, "0"):
         warnings.append(
             f"idle_replication_slot_timeout is {idle}: the slot is lost when no daemon reads it for so long"
+        )
+    if any(name == "*" or name.lower().startswith("orderbell") for name in _STANDBY.findall(synchronous)):
+        warnings.append(
+            f"synchronous_standby_names is {synchronous}: the application's commits would wait for the daemon that"
+            " reads the change log: name the real standbys"
         )
     return warnings
 
@@ -229,6 +239,8 @@ def _problems_of_publication(
 ) -> list[str]:
     name = settings.capture.publication
     found, wanted = publication_of(connection, name), wanted_tables(tables)
+    if endless := endlessness(found, wanted):
+        return [f"capture.publication: {name} {endless}"]
     wrong = deviations(found, wanted)
     if not wrong:
         return []

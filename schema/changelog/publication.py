@@ -51,8 +51,19 @@ class Publication:
     """Publishes generated columns, or the server never does."""
     members: dict[int, tuple[Relation, bool]]
     """Tables put into it by name, and whether with all rows and columns."""
+    everything: bool
+    """FOR ALL TABLES: also those that are made later."""
     published: dict[int, Relation]
     """Tables that it publishes, also because it publishes a schema or everything."""
+
+    @property
+    def endless(self) -> bool:
+        """Whether it publishes Orderbell's own tables, and ``install`` does not mend it: each transaction that is read
+        would write the next one that is to be read.
+        """
+        mended = self.members.keys() if self.ours else ()
+        own = any(relation.schema == "orderbell" for oid, relation in self.published.items() if oid not in mended)
+        return self.everything or own
 
 
 def publication_of(connection: Connection[Any], name: str) -> Publication | None:
@@ -61,16 +72,15 @@ def publication_of(connection: Connection[Any], name: str) -> Publication | None
         row = cursor.execute(_SQL["publication"], {"publication": name}).fetchone()
         if row is None:
             return None
-        oid, owner, mine, comment, writes, more, via_root, generated = row
+        oid, owner, mine, comment, writes, more, via_root, generated, everything = row
         members = {
             table: (Relation(table, schema, relation), whole)
             for table, schema, relation, whole in cursor.execute(_SQL["members"], {"oid": oid}).fetchall()
         }
     made_by_us = comment == MADE_BY_US
     published = published_tables(connection, name)
-    return Publication(
-        name, owner, made_by_us and mine, made_by_us, writes, more, via_root, generated, members, published
-    )
+    ours = made_by_us and mine
+    return Publication(name, owner, ours, made_by_us, writes, more, via_root, generated, members, everything, published)
 
 
 def published_tables(connection: Connection[Any], publication: str) -> dict[int, Relation]:
@@ -87,6 +97,14 @@ def wanted_tables(tables: Tables) -> dict[int, Relation]:
         for relation in table.family[:1] if table.kind == "p" else table.family:
             wanted.setdefault(relation.oid, relation)
     return wanted
+
+
+def endlessness(found: Publication | None, wanted: dict[int, Relation]) -> str | None:
+    """What a person must mend of one that publishes Orderbell's own tables, in words that go after its name."""
+    if found is None or not found.endless:
+        return None
+    one = f", or one FOR TABLE {_names(wanted.values())}" if wanted else ""
+    return f"publishes Orderbell's own tables, and would be read for ever: name another{one}"
 
 
 def deviations(found: Publication | None, wanted: dict[int, Relation]) -> list[str]:

@@ -73,8 +73,15 @@ def slot_name(connection: Connection[Any], settings: Settings) -> str:
     return settings.capture.slot or default_slot(place_of(connection))
 
 
+def horizon_here(connection: Connection[Any], record: Record) -> str:
+    """The horizon of a row that was made in another cluster, as it is to be read in this one."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(SQL["horizon_here"], {"slot": record.slot}).fetchone()
+    return record.horizon if row is None else str(row[0])
+
+
 def is_copied(connection: Connection[Any], record: Record, place: Place) -> bool:
-    """Whether the row was made in another cluster or another database of this one: a copy, a dump restored."""
+    """Whether the row was made in another cluster (also by pg_upgrade, or a restored dump) or another database."""
     if record.system_identifier != place.system_identifier:
         return True
     if record.slot.removeprefix(DEFAULT_SLOT).isdecimal() and record.slot != default_slot(place):

@@ -21,6 +21,7 @@ from schema.changelog.record import (
     Place,
     Record,
     default_slot,
+    horizon_here,
     is_copied,
     place_of,
     record_of,
@@ -36,6 +37,8 @@ _SQL = statements("changelog")
 
 Say = Callable[[str], None]
 
+COPIED = "this database is a copy, or its cluster was made anew"
+
 
 def definition_of(watch: Watch, table: Table) -> str:
     """What ``orderbell.watch`` says of a watch that is captured from the log; another text where it changes."""
@@ -49,10 +52,6 @@ def capture_from_log(connection: Connection[Any], settings: Settings, tables: Ta
     Raises :class:`Refused` where the slot cannot be made or replaced.
     """
     record, place = record_of(connection), place_of(connection)
-    if record is not None and is_copied(connection, record, place):
-        patiently(connection, lambda: connection.execute(_SQL["end"]))
-        yield "this database is a copy: forgot where the change log was read in the original"
-        record = None
     name = settings.capture.publication
     anew = _missed_something(connection, name, tables)
     if line := publication.mend(connection, name, publication.wanted_tables(tables)):
@@ -74,7 +73,7 @@ def reasons_not_captured(connection: Connection[Any], settings: Settings, tables
     if record is None:
         return ["capture from the change log is not installed"]
     if is_copied(connection, record, place):
-        return ["this database is a copy: its change log was read elsewhere"]
+        return [f"{COPIED}: its change log was read elsewhere"]
     reasons = []
     wanted = slot_name(connection, settings)
     state = slot_state(connection, wanted)
@@ -91,8 +90,9 @@ def publication_problems(connection: Connection[Any], settings: Settings, tables
     """How the publication differs from what is wanted; empty when it does not."""
     name = settings.capture.publication
     found = publication.publication_of(connection, name)
-    wrong = publication.deviations(found, publication.wanted_tables(tables))
-    return [f"the publication {name} {each}" for each in wrong]
+    wanted = publication.wanted_tables(tables)
+    wrong = [publication.endlessness(found, wanted), *publication.deviations(found, wanted)]
+    return [f"the publication {name} {each}" for each in wrong if each is not None]
 
 
 def is_captured(connection: Connection[Any], watch: Watch, table: Table) -> bool:
@@ -199,26 +199,34 @@ def _bring_slot(
 ) -> Iterator[str]:
     name, published = settings.capture.slot or default_slot(place), settings.capture.publication
     state = slot_state(connection, name)
-    as_wanted = record is not None and record.slot == name and record.publication == published
+    copied = record is not None and is_copied(connection, record, place)
+    as_wanted = record is not None and record.slot == name and record.publication == published and not copied
     if as_wanted and state is not None and not state.lost:
         if anew:
             # A daemon may be reading it; and who makes it anew must look at the tables as they were at that moment.
             connection.execute(statements("position")["mark_gap"], {"slot": name})
             yield f"the daemon makes the replication slot {name} anew, and finds out what was missed"
         return
-    if record is not None and record.slot != name and drop_slot(connection, record.slot):
+    # In a copy, the other slot is the original's.
+    if record is not None and record.slot != name and not copied and drop_slot(connection, record.slot):
         yield f"dropped the replication slot {record.slot}"
     if state is not None:
         drop_slot(connection, name)
     # Before the slot is made: whatever it does not give was written by transactions from this one on.
     horizon = record.horizon if record is not None else place.horizon
+    if record is not None and copied:
+        horizon = horizon_here(connection, record)
     with create_slot(connection, settings, name, say) as (lsn, _), connection.transaction():
         connection.execute("DELETE FROM orderbell.change_log")
+        if copied:
+            connection.execute(_SQL["places_elsewhere"])
         row = {"slot": name, "publication": published, "system": place.system_identifier}
         connection.execute(_SQL["begin"], {**row, "lsn": lsn, "horizon": horizon, "gap": record is not None})
     if record is None:
         yield f"made the replication slot {name}"
     else:
+        if copied:
+            yield f"{COPIED}: forgot where the change log was read before"
         yield f"made the replication slot {name} anew: the daemon finds out what was missed"
         if record.publication != published:
             yield from filter(None, [publication.drop(connection, record.publication)])
@@ -232,6 +240,7 @@ def _bring_watch(connection: Connection[Any], watch: Watch, table: Table) -> Ite
         "table": f"{table.schema}.{table.name}",
         "definition": wanted,
         "relation": table.oid,
+        "by_triggers": bool(carriers_of(connection, watch.name)),
     }
     by_triggers = watch.name in installed_watches(connection)
     if by_triggers or not from_log or relation != table.oid:
@@ -239,6 +248,7 @@ def _bring_watch(connection: Connection[Any], watch: Watch, table: Table) -> Ite
         def switch() -> None:
             drop_capture(connection, watch.name)
             connection.execute(_SQL["to_the_log"], row)
+            connection.execute(_SQL["say_switched"])
 
         patiently(connection, switch)
         instead = ", and its triggers are removed" if by_triggers else ""

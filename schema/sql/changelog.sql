@@ -47,15 +47,15 @@ SELECT current_user::text, pg_is_in_recovery(), current_setting('wal_level'),
        has_database_privilege(current_database(), 'CREATE'), current_setting('server_version_num')::int;
 
 -- name: limits
--- What may become of a slot that nobody reads.
+-- What may become of a slot that nobody reads, and of commits that wait for standbys.
 SELECT current_setting('max_slot_wal_keep_size'), current_setting('idle_replication_slot_timeout', true),
-       current_setting('server_version_num')::int;
+       current_setting('synchronous_standby_names');
 
 -- name: publication
 -- What it publishes of each table, and whose it is.
 SELECT p.oid, pg_get_userbyid(p.pubowner)::text, pg_has_role(p.pubowner, 'USAGE'),
        obj_description(p.oid, 'pg_publication'), p.pubinsert AND p.pubupdate AND p.pubdelete, p.pubtruncate, p.pubviaroot,
-       coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's'
+       coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's', p.puballtables
 FROM pg_publication p WHERE p.pubname = %(publication)s;
 
 -- name: members
@@ -90,19 +90,35 @@ ORDER BY asked.place;
 -- name: record
 SELECT slot, publication, system_identifier, lsn::text, horizon::text, gap FROM orderbell.change_log;
 
+-- name: horizon_here
+-- The horizon in a cluster that is another one now. Where ids of transactions went on (pg_upgrade, a copy of the files), it
+-- holds. Where they did not (a dump restored), they are of another count, which shows by this row's own: it is always
+-- written by a transaction behind its horizon. Then every row counts: 3 is the first id of all.
+SELECT CASE WHEN horizon > pg_snapshot_xmax(pg_current_snapshot())
+                 OR age(xmin) > age((horizon::text::bigint %% 4294967296)::text::xid) THEN '3'
+            ELSE horizon::text END
+FROM orderbell.change_log WHERE slot = %(slot)s;
+
 -- name: begin
 -- From here on the log is read.
 INSERT INTO orderbell.change_log (slot, publication, system_identifier, lsn, horizon, gap)
 VALUES (%(slot)s, %(publication)s, %(system)s, %(lsn)s, %(horizon)s::text::xid8, %(gap)s);
+
+-- name: places_elsewhere
+-- Places in the log of another cluster, or another database: a watch that is captured from the log is so from the new
+-- slot's beginning on.
+UPDATE orderbell.watch SET since = CASE WHEN until IS NULL THEN '0/0'::pg_lsn END, until = NULL WHERE since IS NOT NULL;
 
 -- name: switches
 -- Between which places of the log a watch is captured from it.
 SELECT name, definition, relation, since IS NOT NULL AND until IS NULL, until::text FROM orderbell.watch;
 
 -- name: to_the_log
--- While nobody writes to the table: what commits from here on is captured from the log.
+-- While nobody writes to the table: what commits from here on is captured from the log. Where no trigger captured it
+-- before, all that the log has is: it has nothing from before the table was published.
 INSERT INTO orderbell.watch (name, table_name, definition, relation, since)
-VALUES (%(watch)s, %(table)s, %(definition)s, %(relation)s, pg_current_wal_insert_lsn())
+VALUES (%(watch)s, %(table)s, %(definition)s, %(relation)s,
+        CASE WHEN %(by_triggers)s THEN pg_current_wal_insert_lsn() ELSE '0/0'::pg_lsn END)
 ON CONFLICT (name) DO UPDATE
 SET table_name = excluded.table_name, definition = excluded.definition, relation = excluded.relation,
     since = excluded.since, until = NULL, installed_at = now();
@@ -111,6 +127,12 @@ SET table_name = excluded.table_name, definition = excluded.definition, relation
 -- While nobody writes to the table: what commits from here on is captured by triggers.
 UPDATE orderbell.watch SET until = pg_current_wal_insert_lsn()
 WHERE name = %(watch)s AND since IS NOT NULL AND until IS NULL AND EXISTS (SELECT FROM orderbell.change_log);
+
+-- name: say_switched
+-- In the transaction that moves a watch between triggers and log: who reads the log asks anew which watches are its own
+-- when it has come to that commit.
+SELECT pg_logical_emit_message(true, 'orderbell', 'switch')
+WHERE current_setting('wal_level') = 'logical' AND EXISTS (SELECT FROM orderbell.change_log);
 
 -- name: redefine
 UPDATE orderbell.watch SET table_name = %(table)s, definition = %(definition)s, installed_at = now() WHERE name = %(watch)s;

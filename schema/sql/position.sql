@@ -50,7 +50,8 @@ COPY orderbell.change (id, watch, op, key, old, new, error, captured_at) FROM ST
 -- it has an id of at least this snapshot's xmin. Not where nothing was written since the last one, but for what it made
 -- us write ourselves.
 SELECT pg_logical_emit_message(false, 'orderbell',
-           json_build_object('horizon', pg_snapshot_xmin(pg_current_snapshot())::text, 'at', clock_timestamp())::text)::text
+           concat_ws(' ', %(token)s::text, pg_snapshot_xmin(pg_current_snapshot()),
+                     to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))::text
 WHERE pg_current_wal_insert_lsn() > %(after)s::pg_lsn + 1024;
 
 -- name: told
@@ -68,7 +69,7 @@ SELECT coalesce(max(id), 0) FROM orderbell.change;
 
 -- name: end_stale_reader
 -- Whoever asks holds the reader's lock: the slot is held by a server process whose client is gone.
-SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %(slot)s AND active_pid IS NOT NULL;
+SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %(slot)s AND database = current_database() AND active_pid IS NOT NULL;
 
 -- name: mark_gap
 UPDATE orderbell.change_log SET gap = true WHERE slot = %(slot)s;
@@ -78,11 +79,23 @@ UPDATE orderbell.change_log SET gap = true WHERE slot = %(slot)s;
 SELECT s.slot_name IS NOT NULL, s.wal_status,
        pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint,
        pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint,
-       s.safe_wal_size, c.gap, u.until IS NOT NULL, c.lsn >= u.until
-FROM orderbell.change_log c LEFT JOIN pg_replication_slots s ON s.slot_name = c.slot
+       s.safe_wal_size, c.gap, u.until IS NOT NULL, c.lsn >= u.until, s.confirmed_flush_lsn > c.lsn
+FROM orderbell.change_log c
+LEFT JOIN pg_replication_slots s ON s.slot_name = c.slot AND s.database = current_database()
 LEFT JOIN (SELECT max(until) AS until FROM orderbell.watch WHERE since IS NOT NULL HAVING bool_and(until IS NOT NULL)) u
     ON true
 WHERE c.slot = %(slot)s;
+
+-- name: copied
+-- Whether this database was copied, within the cluster, from the one that the slot is of.
+SELECT coalesce((SELECT s.database <> current_database() FROM pg_replication_slots s WHERE s.slot_name = %(slot)s), false)
+       OR (%(slot)s::text ~ '^orderbell_[0-9]+$'
+           AND %(slot)s::text <> 'orderbell_' || (SELECT oid FROM pg_database WHERE datname = current_database()));
+
+-- name: members
+-- The publication and what was put into it: another oid means that it was taken out, or dropped, and put there again.
+SELECT p.oid::bigint, r.prrelid::bigint, r.oid::bigint
+FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = %(publication)s;
 
 -- name: publication_exists
 SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %(publication)s);
@@ -102,6 +115,3 @@ RETURNING ctid::text,
 
 -- name: try_lock
 SELECT pg_try_advisory_lock(%(class)s, %(key)s);
-
--- name: lock
-SELECT pg_advisory_lock(%(class)s, %(key)s);

@@ -73,7 +73,7 @@ async def test_it_is_not_ready_before_capture_is_live(app: App, file: Path) -> N
     # The database answers, and its schema is ours; but there is no connection for whoever listens.
     app.sql(f'ALTER ROLE "{role}" CONNECTION LIMIT 1')
     async with running(file, wait_for=None) as daemon:
-        await until(lambda: bool(daemon.logged("planner.connection_lost")))
+        await until(lambda: bool(daemon.logged("changelog.interrupted") or daemon.logged("planner.connection_lost")))
         order(app)
         assert READY not in daemon.notices
         app.sql(f'ALTER ROLE "{role}" CONNECTION LIMIT -1')

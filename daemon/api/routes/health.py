@@ -74,7 +74,7 @@ async def healthz() -> Alive:
 
 
 @router.head("/readyz", response_model=Ready, include_in_schema=False)
-@router.get("/readyz", response_model=Ready, responses=documented(503))
+@router.get("/readyz", response_model=Ready, responses=documented(422, 503))
 async def readyz(
     readiness: Annotated[Readiness, Depends(_readiness)],
     exclude: Annotated[

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 LOCKED_SECONDS = 0.2
 """Before a table of the application is read again after it was locked."""
 
+LOCKED_AT_MOST_SECONDS = 10.0
+
 UNSURE = (
     "an update of {table} did not say what the status was before, and nothing was ever told of this row."
     " ALTER TABLE {table} REPLICA IDENTITY FULL; and `orderbell retry`, where it should be told of"
@@ -72,7 +74,14 @@ class Doubts:
             key=Identifier(watch.key),
             value=Literal(row.key),
         )
-        found = await self._ask(query)
+        try:
+            found = await self._ask(query)
+        except (psycopg.ProgrammingError, TimeoutError) as error:
+            reason = (
+                f"the change log does not repeat a large value of {watch.table} that an update did not change, and it"
+                f" could not be read from the table: {one_line(error)}"
+            )
+            return gathered._replace(row=row._replace(op="unsure", error=reason, absent=(), unsure=False))
         values = found[0] if found else [None] * len(row.absent)
         text = dict(zip(row.absent, values, strict=True))
         return gathered._replace(row=gathered.capturing.filled(row, text))
@@ -120,7 +129,9 @@ class Doubts:
         return gathered._replace(row=row._replace(unsure=False))
 
     async def _ask(self, query: Composed) -> list[TupleRow]:
-        while True:
+        """Raises TimeoutError where the table stays locked: no other table's changes shall wait for it for long."""
+        give_up = asyncio.get_running_loop().time() + LOCKED_AT_MOST_SECONDS
+        while asyncio.get_running_loop().time() < give_up:
             connection = await self._opened()
             try:
                 return await (await connection.execute(query)).fetchall()
@@ -128,6 +139,7 @@ class Doubts:
                 # The application is changing its table. It comes first.
                 log.info("changelog.waits", error=one_line(error))
                 await asyncio.sleep(LOCKED_SECONDS)
+        raise TimeoutError("it is locked")
 
     async def _opened(self) -> AsyncConnection[TupleRow]:
         if self._connection is None or self._connection.closed:

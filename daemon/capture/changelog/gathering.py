@@ -4,8 +4,8 @@ Transactions come one after another, each whole, in the order of their commits; 
 has come, but for one too large to be held in memory (:mod:`daemon.capture.changelog.reader`).
 """
 
-import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -13,8 +13,10 @@ from typing import NamedTuple
 from daemon.capture.changelog.messages import Begin, Commit, Delete, Insert, LogicalMessage, Message, Update
 from daemon.capture.changelog.rows import Capturing, Row
 
-HEARTBEAT = "orderbell"
-"""The prefix of our own marks in the log."""
+_MARK = re.compile(rb"([0-9a-f]{32}) ([0-9]{1,19}) ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}Z)")
+
+SWITCH = b"switch"
+"""What `orderbell install` writes in the transaction in which a watch goes from one way of capture to the other."""
 
 
 class Gathered(NamedTuple):
@@ -23,6 +25,8 @@ class Gathered(NamedTuple):
     row: Row
     committed_at: datetime
     capturing: Capturing
+    early: bool = False
+    """Triggers have taken over by now, and what they captured comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Share:
 class Heartbeat:
     """A mark that was read back."""
 
+    token: str
+    """Of who wrote it: anybody may write into the log."""
     horizon: int
     """Whatever commits after it is of this transaction id or a later one."""
     at: datetime
@@ -67,8 +73,13 @@ class Gatherer:
     """Characters of JSON in ``open``."""
     transactions: int = 0
     """Whole ones, since this was last set to 0."""
+    pieces: int = 0
+    """How often rows of the open transaction were taken."""
+    switched: bool = False
+    """A watch has gone from one way of capture to the other: who reads what must be asked before the next message."""
     heartbeat: Heartbeat | None = None
     """The last one that was read."""
+    _switches: bool = False
     _begun: Begin | None = None
     _deleted: Delete | None = None
     """By the message before, but for descriptions of tables."""
@@ -101,6 +112,9 @@ class Gatherer:
                 pass  # what was deleted or truncated, where it is from: no change
 
     def _mark(self, message: LogicalMessage) -> None:
+        if message.content == SWITCH and self._begun is not None:
+            self._switches = True
+            return
         heartbeat = _heartbeat(message)
         if heartbeat is not None:
             self.heartbeat = heartbeat
@@ -127,7 +141,7 @@ class Gatherer:
                 else:
                     row = taken.inserted(message.new)
                 if row is not None:
-                    self.open.append(Gathered(row, begun.committed_at, taken))
+                    self.open.append(Gathered(row, begun.committed_at, taken, share.until is not None))
                     self.size += len(row.new) + len(row.old or "")
 
     def _commit(self, message: Commit) -> None:
@@ -136,12 +150,17 @@ class Gatherer:
         self._begun = self._deleted = None
         if message.end_lsn <= self.position:
             return
+        if self.open or self.pieces:
+            # One that gave no row is read again, should we have to: the marks move the place on, and to note each would
+            # be to write for ever where what we write is published too.
+            self.position = message.end_lsn
         self.closed += self.open
         self.open.clear()
-        self.size = 0
-        self.position = message.end_lsn
+        self.size = self.pieces = 0
         self.committed_at = message.committed_at
         self.transactions += 1
+        self.switched = self.switched or self._switches
+        self._switches = False
 
     def taken(self) -> list[Gathered]:
         """The rows of whole transactions; they are no longer here."""
@@ -152,12 +171,13 @@ class Gatherer:
         """The rows so far of a transaction that goes on; they are no longer here."""
         taken, self.open = self.open, []
         self.size = 0
+        self.pieces += 1
         return taken
 
 
 def _heartbeat(message: LogicalMessage) -> Heartbeat | None:
-    try:
-        said: Mapping[str, str] = json.loads(message.content)
-        return Heartbeat(int(said["horizon"]), datetime.fromisoformat(said["at"]))
-    except (ValueError, KeyError, TypeError):
-        return None  # somebody else's mark under our name
+    found = _MARK.fullmatch(message.content)
+    if found is None:
+        return None  # somebody else's, under our name
+    token, horizon, at = (part.decode("ascii") for part in found.groups())
+    return Heartbeat(token, int(horizon), datetime.fromisoformat(at))

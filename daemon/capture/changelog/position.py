@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -59,10 +60,8 @@ class Keeper:
     :meth:`finish`; any other with :meth:`keep`. Each raises :class:`NotOurs` when another reader has moved the place.
     """
 
-    def __init__(self, connection: AsyncConnection[TupleRow], position: Position, *, early: bool = False) -> None:
-        """``early``: triggers capture by now; what is read here was written before, and has lower ids."""
+    def __init__(self, connection: AsyncConnection[TupleRow], position: Position) -> None:
         self._connection = connection
-        self._early = early
         self._added = 0
         self.position = position
         self.large = False
@@ -70,7 +69,7 @@ class Keeper:
 
     async def keep(self, rows: Sequence[Gathered], lsn: int, horizon: int, committed_at: datetime | None) -> None:
         """Write ``rows`` and the place after them."""
-        if len(rows) > ONE_STATEMENT_ROWS or (self._early and rows):
+        if len(rows) > ONE_STATEMENT_ROWS or any(gathered.early for gathered in rows):
             await self.begin_large()
             await self.add(rows)
             await self.finish(lsn, horizon, committed_at)
@@ -95,11 +94,12 @@ class Keeper:
 
     async def add(self, rows: Sequence[Gathered]) -> None:
         """Write some of it."""
-        statement = SQL["copy_early" if self._early else "copy"]
-        async with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row, at, _ in rows:
-                values = (row.watch, row.op, row.key, row.old, row.new, row.error, at)
-                await copy.write_row((self._early_id(), *values) if self._early else values)
+        async with self._connection.cursor() as cursor:
+            for early, some in groupby(rows, key=lambda gathered: gathered.early):
+                async with cursor.copy(SQL["copy_early" if early else "copy"]) as copy:
+                    for row, at, *_ in some:
+                        values = (row.watch, row.op, row.key, row.old, row.new, row.error, at)
+                        await copy.write_row((self._early_id(), *values) if early else values)
 
     def _early_id(self) -> int:
         """Below every id of the sequence, and in order: a row takes more than one byte of the log."""

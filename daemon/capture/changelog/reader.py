@@ -17,7 +17,7 @@ from daemon import metrics
 from daemon.capture.changelog import position
 from daemon.capture.changelog.position import Position
 from daemon.capture.changelog.reading import Reading
-from daemon.capture.changelog.rebuild import sound
+from daemon.capture.changelog.rebuild import NotRebuilt, sound
 from daemon.capture.changelog.relations import Relations
 from daemon.capture.changelog.slot import Retired, SlotLost
 from daemon.capture.changelog.stream import Stream
@@ -26,6 +26,7 @@ from daemon.connections import Connections, parameters
 from daemon.kept import one_line
 from schema import locks
 from schema.changelog import retire
+from schema.errors import SchemaError
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,12 @@ SQL = statements("position")
 
 RECONNECT_SECONDS = (0.1, 5.0)
 """The first and the longest wait before a lost connection is made again."""
+
+REBUILD_AGAIN_SECONDS = 60.0
+"""Before a slot is made anew again, and all tables looked at, after that has failed."""
+
+LOOK_AGAIN_SECONDS = 10.0
+"""Where triggers capture: between looks whether there is a log to read after all."""
 
 
 class ReaderState(StrEnum):
@@ -68,64 +75,84 @@ class ChangeLog:
         self._relations.obey(settings)
 
     async def run(self) -> None:
-        """Read for ever, through lost connections; wait for ever where capture does not read the log."""
+        """Read for ever, through lost connections; where there is nothing to read, look now and then."""
         wait, longest = RECONNECT_SECONDS
         while True:
             began = asyncio.get_running_loop().time()
             try:
                 await self._hold_office()
-            except (psycopg.Error, NotOurs, ValueError, SlotLost, OSError) as error:
-                self.trouble = one_line(error) or type(error).__name__
-                metrics.CHANGELOG_RECONNECTS.inc()
-                log.warning("changelog.interrupted", error=self.trouble, retry_in_seconds=wait)
-            finally:
+            except (psycopg.Error, NotOurs, ValueError, SlotLost, SchemaError, OSError) as error:
                 was_well = self.live.is_set() and asyncio.get_running_loop().time() - began > longest
-                self.state = ReaderState.CONNECTING
-                self.live.clear()
-                metrics.forget_changelog()
-            await asyncio.sleep(wait)
-            wait = RECONNECT_SECONDS[0] if was_well else min(wait * 2, longest)
+                if isinstance(error, NotRebuilt):
+                    wait = longest = REBUILD_AGAIN_SECONDS
+                elif was_well:
+                    wait, longest = RECONNECT_SECONDS
+                self._interrupted(error, wait)
+                await asyncio.sleep(wait)
+                wait, longest = min(wait * 2, longest), RECONNECT_SECONDS[1]
+
+    def _interrupted(self, error: Exception, wait: float) -> None:
+        self.trouble = one_line(error) or type(error).__name__
+        self.state = ReaderState.CONNECTING
+        self.live.clear()
+        metrics.forget_changelog()
+        metrics.CHANGELOG_RECONNECTS.inc()
+        log.warning("changelog.interrupted", error=self.trouble, retry_in_seconds=wait)
 
     async def _hold_office(self) -> None:
-        connection = await self._connections.open("orderbell change log")
+        connection = await self._connections.open("orderbell change log", synchronous_commit="local")
         try:
-            place = await self._become_reader(connection)
-            self.trouble = "the slot is made anew"
-            place = await sound(connection, self._connections, self.settings, place)
-            try:
-                await self._read(connection, place)
-            except Retired:
-                await asyncio.to_thread(_retire, self.settings)
+            if await self._is_installed(connection):
+                await self._become_reader(connection)
+                await self._read_on(connection)
         finally:
             await connection.close()
             await self._relations.close()
+        if self.state is ReaderState.OFF:
+            # Whoever installs it again while we run shall not fill the disk with what nobody reads.
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def _become_reader(self, connection: AsyncConnection[TupleRow]) -> Position:
-        """Wait until this is the one reader, and there is something to read."""
-        key = {"class": locks.CLASS, "key": locks.CHANGE_LOG}
-        cursor = await connection.execute(SQL["try_lock"], key)
-        if await cursor.fetchone() != (True,):
-            self.state, self.trouble = ReaderState.STANDBY, None
-            log.info("changelog.standby")
-            self.live.set()
-            await connection.execute(SQL["lock"], key)
+    async def _is_installed(self, connection: AsyncConnection[TupleRow]) -> bool:
+        """Whether there is something to read. Where there is not, that is well if triggers are to capture."""
+        if await position.read(connection) is not None:
+            return True
+        if self.settings.capture.source == "wal":
             self.live.clear()
-        while (place := await position.read(connection)) is None:
-            await self._nothing_to_read(connection)
-        return place
-
-    async def _nothing_to_read(self, connection: AsyncConnection[TupleRow]) -> None:
-        """Where the triggers capture, this is for good; else until somebody installs it."""
-        if self.settings.capture.source == "outbox":
+            self.trouble = "capture from the change log is not installed: run `orderbell install`"
+            log.error("changelog.not_installed", hint="run `orderbell install`: changes are not captured")
+            await asyncio.sleep(RECONNECT_SECONDS[1])
+        else:
             self.state, self.trouble = ReaderState.OFF, None
+            metrics.forget_changelog()
             self.live.set()
             self.settled.set()
-            # Another daemon, of the other kind, may want the lock; and an idle connection is one too many.
-            await connection.close()
-            await asyncio.Event().wait()
-        self.trouble = "capture from the change log is not installed: run `orderbell install`"
-        log.error("changelog.not_installed", hint="run `orderbell install`: changes are not captured")
-        await asyncio.sleep(RECONNECT_SECONDS[1])
+        return False
+
+    async def _become_reader(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Wait until this is the one reader."""
+        key = {"class": locks.CLASS, "key": locks.CHANGE_LOG}
+        while await (await connection.execute(SQL["try_lock"], key)).fetchone() != (True,):
+            # Not by waiting for the lock: a statement that waits has a snapshot, and no dead row is removed meanwhile.
+            if self.state is not ReaderState.STANDBY:
+                self.state, self.trouble = ReaderState.STANDBY, None
+                log.info("changelog.standby")
+                self.live.set()
+            await asyncio.sleep(locks.STANDBY_SECONDS)
+        self.state = ReaderState.CONNECTING
+        self.live.clear()
+
+    async def _read_on(self, connection: AsyncConnection[TupleRow]) -> None:
+        place = await position.read(connection)
+        if place is None:
+            return
+        self.trouble = (
+            "the slot is not read yet; if it was lost, it is made anew when the transactions of now have ended"
+        )
+        try:
+            place = await sound(connection, self._connections, self.settings, place)
+            await self._read(connection, place)
+        except Retired:
+            await asyncio.to_thread(_retire, self.settings)
 
     async def _read(self, connection: AsyncConnection[TupleRow], place: Position) -> None:
         stream = await self._stream(connection, place)

@@ -12,7 +12,7 @@ from config import Settings
 from daemon import metrics
 from daemon.capture.changelog.decoder import decode
 from daemon.capture.changelog.doubts import Doubts
-from daemon.capture.changelog.frames import Keepalive
+from daemon.capture.changelog.frames import Keepalive, XLogData
 from daemon.capture.changelog.gathering import Gathered, Gatherer
 from daemon.capture.changelog.messages import Relation
 from daemon.capture.changelog.position import Keeper, Position
@@ -35,6 +35,9 @@ PIECE_ROWS = 5_000
 
 PIECE_BYTES = 8_000_000
 
+LARGE_BYTES = 1_000_000
+"""Of one message; a larger one is read in a thread."""
+
 
 class Reading:
     """One run of the reader, from the start of a stream to its end."""
@@ -52,13 +55,11 @@ class Reading:
         self._connection = connection
         self._stream = stream
         self._relations = relations
-        self._keeper = Keeper(connection, place, early=settings.capture.source == "outbox")
+        self._keeper = Keeper(connection, place)
         self._gatherer = Gatherer(place.lsn)
         self._doubts = Doubts(connections, settings)
         self._loop = asyncio.get_running_loop()
         self._reported_at = self._used_at = self._loop.time()
-        self._sent = 0
-        """Everything up to there (an LSN) has been sent to us, where nothing came after it."""
 
     async def run(self, live: Callable[[], None]) -> None:
         """Read for ever; ``live`` is called once it is begun.
@@ -77,20 +78,15 @@ class Reading:
         await self._doubts.close()
 
     async def _turn(self) -> None:
-        frames = await self._stream.receive(REPORT_SECONDS)
+        frames = await self._stream.receive(REPORT_SECONDS, self._connection.fileno())
         asked = False
         for frame in frames:
             if isinstance(frame, Keepalive):
-                self._sent = frame.end
                 asked = asked or frame.reply_requested
-                continue
-            message = decode(frame.payload)
-            if isinstance(message, Relation):
-                self._gatherer.shares[message.oid] = await self._relations.shares(message)
-                continue
-            self._gatherer.take(message)
-            if len(self._gatherer.open) >= PIECE_ROWS or self._gatherer.size >= PIECE_BYTES:
-                await self._write_piece()
+            else:
+                await self._take(frame)
+        if frames:
+            self.guard.hears()
         if self._stream.more and len(self._gatherer.closed) < PIECE_ROWS:
             await asyncio.sleep(0)  # more is here already: one commit for all of it
             return
@@ -98,6 +94,25 @@ class Reading:
             self._gatherer.shares.update(await self._relations.again())
         await self._write()
         await self._confirm(idle=not frames, asked=asked)
+
+    async def _take(self, frame: XLogData) -> None:
+        gatherer = self._gatherer
+        if len(frame.payload) > LARGE_BYTES:
+            # A row of a hundred megabytes takes a second, and everybody else waits for this loop.
+            message = await asyncio.to_thread(decode, frame.payload)
+        else:
+            message = decode(frame.payload)
+        if isinstance(message, Relation):
+            gatherer.shares[message.oid] = await self._relations.shares(message)
+        elif len(frame.payload) > LARGE_BYTES:
+            await asyncio.to_thread(gatherer.take, message)
+        else:
+            gatherer.take(message)
+        if len(gatherer.open) >= PIECE_ROWS or gatherer.size >= PIECE_BYTES:
+            await self._write_piece()
+        if gatherer.switched:
+            gatherer.switched = False
+            gatherer.shares.update(await self._relations.again())
 
     async def _write_piece(self) -> None:
         """Some of a transaction that is too large for memory; those before it are written first."""
@@ -136,18 +151,18 @@ class Reading:
     async def _confirm(self, *, idle: bool, asked: bool) -> None:
         """Tell the server what it may forget, and see that the connection which holds the lock is there."""
         gatherer = self._gatherer
-        everything = not gatherer.within and gatherer.position == self._keeper.position.lsn
-        read_to = max(self._keeper.position.lsn, self._sent if everything else 0)
-        self._stream.confirm(read_to)
-        self.guard.read_to = max(self.guard.read_to, read_to)
-        if gatherer.heartbeat is not None and everything:
+        # No further than what stands in the database, and reaches a standby with it: a slot that is further than the
+        # place beside it has lost what lies between (`sound`).
+        self._stream.confirm(self._keeper.position.lsn)
+        if gatherer.heartbeat is not None and gatherer.position == self._keeper.position.lsn:
             self.guard.beats(gatherer.heartbeat)
             gatherer.heartbeat = None
         now = self._loop.time()
         if asked or idle or now - self._reported_at >= REPORT_AGAIN_SECONDS:
             await self._stream.report()
             self._reported_at = now
-        if now - self._used_at >= REPORT_SECONDS and not self._keeper.large:
+        if (idle or now - self._used_at >= REPORT_SECONDS) and not self._keeper.large:
+            # Also where it has stirred: a server that shuts down ends it, and waits for us to go.
             await self._connection.execute("SELECT 1")
             self._used_at = now
 

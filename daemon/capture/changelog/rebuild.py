@@ -14,18 +14,28 @@ from daemon import metrics
 from daemon.capture.changelog import position
 from daemon.capture.changelog.position import GATE, Position
 from daemon.capture.changelog.reconcile import reconcile
-from daemon.capture.changelog.slot import SlotLost
+from daemon.capture.changelog.relations import tables_of
+from daemon.capture.changelog.slot import Retired, SlotLost
 from daemon.capture.changelog.stream import Stream
 from daemon.capture.outbox import NotOurs
 from daemon.connections import Connections, parameters
 from daemon.kept import one_line
 from schema.changelog import create_slot_command
-from schema.inspection import Table, find_table
+from schema.inspection import Table
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
 
 STATEMENTS = statements("position")
+
+COPY = (
+    "this database is a copy: its change log is read elsewhere. To tell people of what happens here, run"
+    " `orderbell install`; else stop this daemon"
+)
+
+
+class NotRebuilt(SlotLost):
+    """The slot could not be made anew; the message says what to do."""
 
 
 async def sound(
@@ -35,9 +45,17 @@ async def sound(
 
     Raises :class:`SlotLost` where it must not be made anew by itself, and psycopg.Error.
     """
+    if await (await connection.execute(STATEMENTS["copied"], {"slot": place.slot})).fetchone() != (False,):
+        raise SlotLost(COPY)
     row = await (await connection.execute(STATEMENTS["guard"], {"slot": place.slot})).fetchone()
-    there, status, gap = (row[0], row[1], row[5]) if row is not None else (False, None, False)
-    reason = "missing" if not there else "invalidated" if status == "lost" else "gap" if gap else None
+    if row is None:
+        raise SlotLost("capture from the change log was uninstalled")
+    there, status, _, _, _, gap, _, ended, ahead = row
+    if ended:
+        raise Retired
+    # Ahead: on a standby that took over, whose slot came further than what we wrote.
+    reasons = {"missing": not there, "invalidated": status == "lost", "gap": gap, "ahead": ahead}
+    reason = next((reason for reason, holds in reasons.items() if holds), None)
     if reason is None:
         return place
     replication = Stream(await connections.open_replication("orderbell change log's slot"))
@@ -55,7 +73,10 @@ async def sound(
         if there:
             await connection.execute("SELECT pg_drop_replication_slot(%s)", (place.slot,))
         began, snapshot = await _create(connection, replication, place.slot)
-        await _catch_up(connections, settings, place, began, snapshot)
+        try:
+            await _catch_up(connections, settings, place, began, snapshot)
+        except psycopg.Error as error:
+            raise NotRebuilt(f"what was missed could not be found out: {one_line(error)}") from error
     finally:
         await replication.close()
     found = await position.read(connection)
@@ -67,10 +88,7 @@ async def sound(
 async def _same_cluster(replication: Stream, place: Position) -> None:
     system, *_ = await replication.ask(SQL("IDENTIFY_SYSTEM"))
     if system != place.system_identifier:
-        raise SlotLost(
-            "this database is a copy: its change log was read in another cluster. To tell people of what happens here,"
-            " run `orderbell install`; else stop this daemon"
-        )
+        raise SlotLost(COPY)
 
 
 async def _create(connection: AsyncConnection[TupleRow], replication: Stream, slot: str) -> tuple[str, str]:
@@ -109,9 +127,17 @@ async def _catch_up(connections: Connections, settings: Settings, place: Positio
 
 
 def _tables(settings: Settings) -> list[tuple[Watch, Table]]:
-    """The watched tables as they are; a watch whose table is gone is left out."""
+    """The watched tables as they are. Raises :class:`NotRebuilt` where one is not as its watch says."""
     with psycopg.connect(
         autocommit=True, **parameters(settings.database, "orderbell change log's tables")
     ) as connection:
-        found = [(watch, find_table(connection, watch.table)) for watch in settings.watch]
+        found = tables_of(connection, settings)
+    for watch, table in found:
+        wanted = (watch.key, *(() if watch.live else (watch.event_column,)))
+        missing = [column for column in wanted if table is None or column not in table.columns]
+        if missing:
+            raise NotRebuilt(
+                f"the slot was lost, and what was missed cannot be found out: {watch.table} has no"
+                f" {' and '.join(missing) if table is not None else 'table'}: mend [[watch]] {watch.name}, and restart"
+            )
     return [(watch, table) for watch, table in found if table is not None]

@@ -158,7 +158,10 @@ def event_named(key: str, row: Mapping[str, Any], watch: Watch, *, insert: bool 
 
 def _missed(key: str, new: str, watch: Watch, told: str | None, events: Collection[str]) -> Missed | None:
     """What is to be told of a row; None where its newest status was told."""
-    row = json.loads(new, parse_float=Decimal)
+    try:
+        row = json.loads(new, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return Missed(key, "update", "{}", new, unknown=True)  # too deep, or a number too long: as the planner will say
     name = event_named(key, row, watch)
     created = event_named(key, row, watch, insert=True)
     if name is None or name == told:

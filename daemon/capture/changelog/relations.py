@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
 from config import Settings
 from config.mapping import Watch
+from daemon import metrics
 from daemon.capture.changelog.frames import lsn_of
 from daemon.capture.changelog.gathering import Share
 from daemon.capture.changelog.kinds import Kind, kinds_of
 from daemon.capture.changelog.messages import Relation
 from daemon.capture.changelog.rows import capturing
 from daemon.connections import Connections, parameters
-from schema.inspection import find_table
+from schema.inspection import Table, find_table
 from schema.queries import statements
 
 log = structlog.get_logger(__name__)
@@ -62,10 +63,13 @@ class Relations:
         self._described[relation.oid] = relation
         if self._claims is None or relation.oid not in self._claims:
             # A table that was dropped and made anew has another oid, and the same name.
-            self._claims = await asyncio.to_thread(claims, self._settings)
-        claimed = self._claims.get(relation.oid, [])
-        if not claimed:
-            log.warning("changelog.not_watched", table=f"{relation.schema}.{relation.name}")
+            unwatched = {oid: claimed for oid, claimed in (self._claims or {}).items() if not claimed}
+            self._claims = unwatched | await asyncio.to_thread(claims, self._settings)
+            if relation.oid not in self._claims:
+                self._claims[relation.oid] = []  # or it would be asked for again with each description
+                log.warning("changelog.not_watched", table=f"{relation.schema}.{relation.name}")
+        claimed = self._claims[relation.oid]
+        metrics.CHANGELOG_PROBLEMS.labels("identity").set(0)  # it is described anew where that was mended
         await self._learn({column.type_oid for column in relation.columns})
         return [
             Share(capturing(claim.watch, relation, self._kinds), claim.since, claim.until, claim.partitioned)
@@ -73,8 +77,8 @@ class Relations:
         ]
 
     async def again(self) -> Mapping[int, Sequence[Share]]:
-        """What is read of every table that was described so far."""
-        self.outdated = False
+        """What is read of every table that was described so far, as it is to be read now."""
+        self.outdated, self._claims = False, None
         return {oid: await self.shares(relation) for oid, relation in self._described.items()}
 
     async def close(self) -> None:
@@ -102,16 +106,33 @@ def claims(settings: Settings) -> Claims:
     with psycopg.connect(
         autocommit=True, **parameters(settings.database, "orderbell change log's tables")
     ) as connection:
-        installed = {
-            name: (relation, lsn_of(since) if since else 0, lsn_of(until) if until else None)
-            for name, relation, since, until in connection.execute(SQL["watches"]).fetchall()
-        }
-        for watch in settings.watch:
+        installed = _installed(connection)
+        for watch, table in tables_of(connection, settings):
             relation, since, until = installed.get(watch.name, (None, 0, None))
-            table = find_table(connection, watch.table)
-            # As installed, too: a table that was renamed is still the one that was watched.
-            oids = {relation} | ({member.oid for member in table.family} if table is not None else set())
             claim = Claim(watch, since, until, partitioned=table is not None and table.kind == "p")
-            for oid in oids - {None}:
-                found.setdefault(int(oid), []).append(claim)
+            oids = {member.oid for member in table.family} if table is not None else set()
+            for oid in oids | ({relation} if relation is not None else set()):
+                found.setdefault(oid, []).append(claim)
     return found
+
+
+def tables_of(connection: Connection[TupleRow], settings: Settings) -> list[tuple[Watch, Table | None]]:
+    """Each watch's table: by its name, else the one that it was installed on, should that be called otherwise now."""
+    installed = _installed(connection)
+    found = []
+    for watch in settings.watch:
+        table = find_table(connection, watch.table)
+        relation = installed.get(watch.name, (None, 0, None))[0]
+        if table is None and relation is not None:
+            row = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE oid = %s", (relation,)).fetchone()
+            table = find_table(connection, row[0]) if row is not None else None
+        found.append((watch, table))
+    return found
+
+
+def _installed(connection: Connection[TupleRow]) -> dict[str, tuple[int | None, int, int | None]]:
+    """Watch -> its table's oid, and the places from and up to which it is captured from the log."""
+    return {
+        name: (relation, lsn_of(since) if since else 0, lsn_of(until) if until else None)
+        for name, relation, since, until in connection.execute(SQL["watches"]).fetchall()
+    }

@@ -1,6 +1,7 @@
 """What may become of the slot: it lags, it fills the disk, it is lost. It is looked at every heartbeat."""
 
 import asyncio
+import secrets
 from datetime import UTC, datetime
 
 import structlog
@@ -9,10 +10,9 @@ from psycopg.rows import TupleRow
 
 from config import Settings
 from daemon import metrics
-from daemon.capture.changelog.frames import lsn_of
 from daemon.capture.changelog.gathering import Heartbeat
 from daemon.capture.changelog.position import Position
-from daemon.connections import Connections
+from daemon.connections import Connections, parameters
 from schema.changelog import publication_problems_of
 from schema.queries import statements
 
@@ -39,20 +39,29 @@ class SlotGuard:
         self._connections = connections
         self._settings = settings
         self._place = place
+        self._token = secrets.token_hex(16)
         self._marked = "0/0"
+        self._awaited = False
+        """Whether the last mark has not come back yet."""
+        self._members: dict[int, int] | None = None
         self._warned: set[str] = set()
-        self.read_to = place.lsn
-        """Up to there (an LSN) everything was read, kept, and confirmed; the reader moves it."""
         self.horizon = place.horizon
         """Whatever was written before it, the log has shown: its mark was read, and then the publication was whole."""
         self._seen = place.horizon
         self._beaten_at = datetime.now(UTC)
 
     def beats(self, heartbeat: Heartbeat) -> None:
-        """A mark has come back."""
+        """A mark has come back; one that somebody else wrote does not count."""
+        if heartbeat.token != self._token:
+            return
+        self._awaited = False
         self._beaten_at = datetime.now(UTC)
         self._seen = heartbeat.horizon
         metrics.CHANGELOG_LAST_HEARTBEAT.labels(self._place.slot).set(heartbeat.at.timestamp())
+
+    def hears(self) -> None:
+        """Something has come: what comes late has a reason, such as a large transaction."""
+        self._beaten_at = datetime.now(UTC)
 
     async def run(self) -> None:
         """Look for ever. Raises :class:`SlotLost`, :class:`Retired`, psycopg.Error."""
@@ -63,7 +72,8 @@ class SlotGuard:
             while True:
                 await self._look(connection)
                 seen = self._seen
-                if await asyncio.to_thread(self._is_published):
+                await self._look_at_the_publication(connection)
+                if "publication" not in self._warned:
                     self.horizon = max(self.horizon, seen)
                 await self._mark(connection)
                 await asyncio.sleep(self._settings.capture.heartbeat_seconds)
@@ -75,7 +85,7 @@ class SlotGuard:
         row = await (await connection.execute(SQL["guard"], {"slot": slot})).fetchone()
         if row is None:
             raise SlotLost("capture from the change log was uninstalled")
-        there, status, lag, retained, safe, gap, ending, ended = row
+        there, status, lag, retained, safe, gap, ending, ended, _ = row
         if not there or status == "lost" or gap:
             raise SlotLost(_why(there=there, gap=gap))
         if ended:
@@ -93,17 +103,27 @@ class SlotGuard:
         limit = SILENCE * self._settings.capture.heartbeat_seconds
         self._warn("silent", silent > limit, "changelog.silent", seconds=round(silent))
 
-    def _is_published(self) -> bool:
-        """Whether the log has everything that is watched."""
-        problems = publication_problems_of(self._settings)
+    async def _look_at_the_publication(self, connection: AsyncConnection[TupleRow]) -> None:
+        """Whether the log has all that is watched, and has had it since the last look. Raises :class:`SlotLost`."""
+        was_wrong = "publication" in self._warned
+        options = parameters(self._settings.database, "orderbell publication", statement_timeout="10s")
+        problems = await asyncio.to_thread(publication_problems_of, self._settings, **options)
         self._warn("publication", bool(problems), "changelog.not_published", problems=problems)
-        return not problems
+        cursor = await connection.execute(SQL["members"], {"publication": self._place.publication})
+        rows = await cursor.fetchall()
+        members = {0: rows[0][0]} | {table: member for _, table, member in rows if table is not None} if rows else {}
+        before, self._members = self._members, members
+        changed = before is not None and any(before[each] != members[each] for each in before.keys() & members.keys())
+        if changed or (was_wrong and not problems):
+            await connection.execute(SQL["mark_gap"], {"slot": self._place.slot})
+            raise SlotLost("the publication was not whole for a while: the slot is made anew")
 
     async def _mark(self, connection: AsyncConnection[TupleRow]) -> None:
-        row = await (await connection.execute(SQL["heartbeat"], {"after": self._marked})).fetchone()
+        given = {"after": self._marked, "token": self._token}
+        row = await (await connection.execute(SQL["heartbeat"], given)).fetchone()
         if row is not None:
-            self._marked = row[0]
-        elif self.read_to >= lsn_of(self._marked):
+            self._marked, self._awaited = row[0], True
+        elif not self._awaited:
             # Nothing was written since the last one, and that was read: all is well.
             self._beaten_at = datetime.now(UTC)
             metrics.CHANGELOG_LAST_HEARTBEAT.labels(self._place.slot).set(self._beaten_at.timestamp())

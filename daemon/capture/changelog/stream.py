@@ -41,6 +41,7 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._flushed = 0
         self._received = 0
+        self._end: Exception | None = None
         self.more = False
         """Whether the last :meth:`receive` left something behind that it could have returned."""
 
@@ -70,15 +71,16 @@ class Stream:
         self._pgconn.get_result()  # nothing more: the connection is free again
         return [value.decode() if value is not None else None for value in values]
 
-    async def receive(self, seconds: float) -> Sequence[XLogData | Keepalive]:
-        """What has come, in order; waits up to ``seconds`` for the first of it.
+    async def receive(self, seconds: float, also: int = -1) -> Sequence[XLogData | Keepalive]:
+        """What has come, in order; waits up to ``seconds`` for the first of it, or until something is to be read from
+        the descriptor ``also``.
 
         Raises psycopg.OperationalError when the connection is lost or the server ends it, BadMessage for what is not of
         this protocol.
         """
         frames = self._take()
         if not frames:
-            await self._readable(seconds)
+            await self._readable(seconds, also)
             self._pgconn.consume_input()
             frames = self._take()
         return frames
@@ -112,6 +114,8 @@ class Stream:
         frames: list[XLogData | Keepalive] = []
         size = 0
         self.more = looked_again = False
+        if self._end is not None:
+            raise self._end
         while True:
             length, data = self._pgconn.get_copy_data(1)
             if length > 0 and data is not None:
@@ -129,25 +133,28 @@ class Stream:
                 looked_again = True
             elif length == 0:
                 return frames
-            elif frames:
-                return frames  # the end is found again by the next call
             else:
-                raise self._error(self._pgconn.get_result())
+                self._end = self._error(self._pgconn.get_result())
+                if not frames:
+                    raise self._end
+                return frames  # what came before the end comes first
 
     def _error(self, result: "PGresult | None") -> Exception:
         if result is not None and result.status == ExecStatus.FATAL_ERROR:
             return error_from_result(result, encoding="utf-8")
         return OperationalError("the server has ended the stream of changes")
 
-    async def _readable(self, seconds: float | None) -> None:
+    async def _readable(self, seconds: float | None, also: int = -1) -> None:
         """Until there is something to read, or the time is up."""
         ready: asyncio.Future[None] = self._loop.create_future()
-        descriptor = self._pgconn.socket
-        self._loop.add_reader(descriptor, _done, ready)
+        descriptors = [descriptor for descriptor in (self._pgconn.socket, also) if descriptor >= 0]
+        for descriptor in descriptors:
+            self._loop.add_reader(descriptor, _done, ready)
         try:
             await asyncio.wait([ready], timeout=seconds)
         finally:
-            self._loop.remove_reader(descriptor)
+            for descriptor in descriptors:
+                self._loop.remove_reader(descriptor)
             ready.cancel()
 
     async def _flush(self) -> None:

@@ -110,6 +110,7 @@ async def test_the_walk_knows_which_routes_take_a_caller(whole: "Api") -> None:
     # Whatever is not walked is open to everybody on purpose.
     assert documented - walked == {
         ("get", "/healthz"),
+        ("get", "/livez"),
         ("get", "/readyz"),
         ("get", "/api/push-subscriptions/vapid-public-key"),
     }

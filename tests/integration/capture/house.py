@@ -59,6 +59,8 @@ class House:
         event = "order.created" if status == "pending" else f"order.{status}"
         async with asyncio.timeout(SECONDS):
             while (str(order), event) not in self.events():
+                if self._task is not None and self._task.done():
+                    self._task.result()
                 if self._planner is None:
                     await self.bench.plan()
                 await asyncio.sleep(0.02)

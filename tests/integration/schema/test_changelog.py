@@ -19,6 +19,8 @@ from tests.integration.schema.conftest import Shop, Watched
 
 QUOTED = '"Web Shop"."Or""der"'
 
+COPIED = "this database is a copy, or its cluster was made anew: forgot where the change log was read before"
+
 
 def slots(shop: Shop) -> list[str]:
     query = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database() ORDER BY 1"
@@ -136,6 +138,10 @@ def test_a_publication_that_lost_a_table_or_an_operation_is_mended(log_shop: Sho
     assert stale_watches(log_shop, wanted) == ["watch_0", "watch_1"]
     said = "does not publish public.orders", "does not publish INSERT, UPDATE and DELETE"
     assert changelog.publication_problems_of(wanted) == [f"the publication orderbell {each}" for each in said]
+    url = wanted.database.url.get_secret_value()
+    given = {"conninfo": url, "options": "-c statement_timeout=10s"}
+    elsewhere = watched("orders", QUOTED, url="postgresql://nowhere.invalid/")
+    assert changelog.publication_problems_of(elsewhere, **given) == changelog.publication_problems_of(wanted)
     did_not = "did not publish public.orders and did not publish INSERT, UPDATE and DELETE"
     assert install(wanted)[0] == f"changed the publication orderbell, which {did_not}"
     assert (install(wanted), stale_watches(log_shop, wanted), log(log_shop)) == (
@@ -162,8 +168,8 @@ def test_a_table_that_was_dropped_and_made_anew_is_captured_again(log_shop: Shop
     assert stale_watches(log_shop, watched("orders")) == ["watch_0"]
     assert len(install(watched("orders"))) == 3
     assert log_shop.execute("SELECT gap FROM orderbell.change_log").fetchone() == (True,)
-    found = "SELECT relation = 'orders'::regclass, since > c.lsn FROM orderbell.watch, orderbell.change_log c"
-    assert log_shop.execute(found).fetchall() == [(True, True)]
+    found = "SELECT relation = 'orders'::regclass, since FROM orderbell.watch"
+    assert log_shop.execute(found).fetchall() == [(True, "0/0")], "nobody else captured what the log has of it"
     assert stale_watches(log_shop, watched("orders")) == []
 
 
@@ -261,28 +267,62 @@ def test_two_databases_of_a_cluster_have_a_slot_each(log_shop: Shop, watched: Wa
         with psycopg.connect(copy, autocommit=True) as other:
             settings = watched("orders", url=copy)
             assert stale_watches(other, settings) == ["watch_0"]
+            horizon = log(other)[4]
             done = install(settings)
-            assert done[0] == "this database is a copy: forgot where the change log was read in the original"
-            assert log(other)[5] is False, "of the original, nobody here was told"
-            assert log(other)[0] == own_slot(other)
+            assert done == [
+                COPIED,
+                f"made the replication slot {own_slot(other)} anew: the daemon finds out what was missed",
+            ]
+            assert (log(other)[0], *log(other)[4:6]) == (own_slot(other), horizon, True)
             assert stale_watches(other, settings) == []
             assert len(uninstall(settings)) == 3
         with psycopg.connect(watched("orders").database.url.get_secret_value()) as first:
             assert stale_watches(first, watched("orders")) == [], "the original is as it was"
+            assert slots(first) == [own_slot(first)]
     finally:
         drop_database(any_postgres, copy)
 
 
-def test_a_copy_in_another_cluster_begins_anew(log_shop: Shop, watched: Watched) -> None:
+def test_in_another_cluster_what_was_missed_is_looked_for_since_the_old_horizon(
+    log_shop: Shop, watched: Watched
+) -> None:
     install(watched("orders"))
-    log_shop.execute("UPDATE orderbell.change_log SET system_identifier = '1', gap = true, lsn = 'FFFF/0'")
+    horizon = log(log_shop)[4]
+    log_shop.execute("UPDATE orderbell.change_log SET system_identifier = '1', lsn = 'FFFF/0'")
     log_shop.execute("UPDATE orderbell.watch SET since = 'FFFF/0'")
     assert stale_watches(log_shop, watched("orders")) == ["watch_0"]
-    install(watched("orders"))
-    begun = "SELECT lsn < 'FFFF/0', gap FROM orderbell.change_log"
-    assert log_shop.execute(begun).fetchall() == [(True, False)]
-    assert log_shop.execute("SELECT since < 'FFFF/0' FROM orderbell.watch").fetchall() == [(True,)]
+    said = f"made the replication slot {own_slot(log_shop)} anew: the daemon finds out what was missed"
+    assert install(watched("orders")) == [COPIED, said]
+    begun = "SELECT c.lsn = s.confirmed_flush_lsn, c.horizon, c.gap FROM orderbell.change_log c, pg_replication_slots s"
+    assert log_shop.execute(f"{begun} WHERE s.slot_name = c.slot".encode()).fetchall() == [(True, horizon, True)]
+    assert log_shop.execute("SELECT since, until FROM orderbell.watch").fetchall() == [("0/0", None)]
     assert install(watched("orders")) == []
+
+
+@pytest.mark.parametrize("ahead", [10**12, 2])
+def test_of_a_restored_dump_every_row_counts_for_its_transactions_are_of_another_count(
+    log_shop: Shop, watched: Watched, ahead: int
+) -> None:
+    install(watched("orders"))
+    log_shop.execute(
+        "UPDATE orderbell.change_log SET system_identifier = '1',"
+        " horizon = (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + %s)::text::xid8",
+        (ahead,),
+    )
+    for number in range(4):
+        log_shop.execute("INSERT INTO orders VALUES (%s, 'new')", (number,))
+    install(watched("orders"))
+    assert log(log_shop)[4:6] == ("3", True)
+
+
+def test_a_watch_that_triggers_took_over_elsewhere_is_theirs_until_here(log_shop: Shop, watched: Watched) -> None:
+    install(watched("orders", QUOTED))
+    install(watched("orders", QUOTED, capture="outbox"))
+    log_shop.execute("UPDATE orderbell.change_log SET system_identifier = '1'")
+    (here,) = log_shop.execute("SELECT pg_current_wal_insert_lsn()").fetchone() or ("",)
+    install(watched("orders", QUOTED))
+    found = "SELECT since > %s, until FROM orderbell.watch"
+    assert log_shop.execute(found, (here,)).fetchall() == [(True, None), (True, None)]
 
 
 def test_partitions_are_published_with_their_table_and_children_by_name(log_shop: Shop, watched: Watched) -> None:

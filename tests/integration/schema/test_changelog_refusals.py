@@ -240,6 +240,43 @@ def test_triggers_on_tables_of_another_give_way_too(log_shop: Shop, watched: Wat
     log_shop.execute("DROP PUBLICATION orderbell")
 
 
+@pytest.mark.parametrize("published", ["ALL TABLES", "TABLES IN SCHEMA orderbell", "TABLE orderbell.change, orders"])
+def test_a_publication_of_our_own_tables_is_refused(
+    log_shop: Shop, watched: Watched, capsys: pytest.CaptureFixture[str], published: str
+) -> None:
+    options = "publish_via_partition_root = true"
+    if log_shop.info.server_version >= 180000:
+        options += ", publish_generated_columns = stored"
+    settings = watched("orders", capture={"source": "wal", "publication": "every"})
+    install(watched("orders", capture="outbox"))
+    log_shop.execute(f"CREATE PUBLICATION every FOR {published} WITH ({options})".encode())
+    endless = (
+        "every publishes Orderbell's own tables, and would be read for ever: name another, or one FOR TABLE"
+        " public.orders"
+    )
+    with pytest.raises(Refused) as refused:
+        install(settings)
+    assert refused.value.reasons == [f"capture.publication: {endless}"]
+    assert said(settings, capsys)[0] == refused.value.reasons
+    assert changelog.publication_problems_of(settings)[0] == f"the publication {endless}"
+    log_shop.execute("DROP PUBLICATION every")
+    assert install(settings)
+
+
+def test_a_table_of_ours_that_somebody_put_into_our_publication_is_taken_out(log_shop: Shop, watched: Watched) -> None:
+    install(watched("orders"))
+    log_shop.execute("ALTER PUBLICATION orderbell ADD TABLE orderbell.change")
+    assert install(watched("orders")) == [
+        "changed the publication orderbell, which publishes orderbell.change, which no watch is about"
+    ]
+
+
+def test_everything_is_refused_before_there_is_anything_of_ours(log_shop: Shop, watched: Watched) -> None:
+    log_shop.execute("CREATE PUBLICATION orderbell FOR ALL TABLES")
+    with pytest.raises(Refused, match=r"orderbell publishes Orderbell's own tables, and would be read for ever"):
+        install(watched("orders"))
+
+
 def test_a_role_that_may_not_make_a_publication_is_told_the_grant(
     log_shop: Shop, watched: Watched, log_role: str
 ) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from config import Settings
+from schema.changelog import warnings_of_changelog
 from schema.errors import Refused
 from schema.install import install
 
@@ -76,6 +78,32 @@ def test_the_last_slot_is_enough_and_is_not_missed_once_it_is_ours(shaped: Shape
     assert install(settings) == []
     with psycopg.connect(settings.database.url.get_secret_value(), autocommit=True) as connection:
         connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+
+
+@pytest.mark.parametrize(
+    ("names", "waits"),
+    [
+        ("*", True),
+        ("FIRST 1 (east, *)", True),
+        ('ANY 1 (east, "orderbell change log\'s stream")', True),
+        ('"Orderbell"', True),
+        ("ANY 2 (east, west)", False),
+        ("", False),
+    ],
+)
+def test_commits_that_would_wait_for_the_reader_are_warned_of(shaped: Shaped, names: str, *, waits: bool) -> None:
+    settings = shaped(wal_level="logical")
+    with psycopg.connect(settings.database.url.get_secret_value(), autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = local")
+        connection.execute(SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(names))
+        connection.execute("SELECT pg_reload_conf()")
+        with psycopg.connect(settings.database.url.get_secret_value(), autocommit=True) as fresh:
+            said = [line for line in warnings_of_changelog(fresh) if line.startswith("synchronous_standby_names is ")]
+        connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        connection.execute("SELECT pg_reload_conf()")
+    assert bool(said) == waits
+    if waits:
+        assert said[0].endswith("would wait for the daemon that reads the change log: name the real standbys")
 
 
 def test_a_server_that_only_reads_is_refused(shaped: Shaped) -> None:

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 from config import Settings
 from daemon.capture.changelog.decoder import decode
 from daemon.capture.changelog.frames import lsn_of
-from daemon.capture.changelog.messages import Begin, Commit, Insert
+from daemon.capture.changelog.messages import Begin, Commit, Insert, LogicalMessage, Message
 from schema import changelog
 from schema.errors import Refused
 from schema.install import install, stale_watches, uninstall
@@ -67,19 +67,24 @@ def captured_by_triggers(shop: Shop) -> list[int]:
     return [int(key) for (key,) in shop.execute("SELECT key FROM orderbell.change").fetchall()]
 
 
+def in_the_log(shop: Shop) -> Iterator[Message]:
+    """What the slot has, and goes on to have."""
+    for (payload,) in shop.execute(
+        "SELECT data FROM orderbell.change_log, pg_logical_slot_peek_binary_changes(slot, NULL, NULL,"
+        " 'proto_version', '1', 'publication_names', 'orderbell', 'messages', 'true')"
+    ).fetchall():
+        yield decode(payload)
+
+
 def captured_from_the_log(shop: Shop) -> list[int]:
     """What a reader takes for the watch: of transactions between ``since`` and ``until``."""
-    ((slot, lsn, since, until),) = shop.execute(
-        "SELECT c.slot, c.lsn::text, w.since::text, w.until::text FROM orderbell.change_log c, orderbell.watch w"
+    ((lsn, since, until),) = shop.execute(
+        "SELECT c.lsn::text, w.since::text, w.until::text FROM orderbell.change_log c, orderbell.watch w"
     ).fetchall()
     found: list[int] = []
     rows: list[int] = []
-    for (payload,) in shop.execute(
-        "SELECT data FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, 'proto_version', '1',"
-        " 'publication_names', 'orderbell')",
-        (slot,),
-    ).fetchall():
-        match decode(payload):
+    for message in in_the_log(shop):
+        match message:
             case Begin():
                 rows = []
             case Insert(new=new):
@@ -112,6 +117,35 @@ def test_every_change_is_captured_once_while_triggers_give_way_and_come_back(
     by_triggers, by_log = captured_by_triggers(log_shop), captured_from_the_log(log_shop)
     assert len(by_log) >= 50
     assert sorted(by_triggers + by_log) == sorted(written)
+
+
+def test_each_change_over_is_said_in_the_log_within_its_transaction(log_shop: Shop, watched: Watched) -> None:
+    install(watched("orders", capture="outbox"))
+    install(watched("orders"))
+    install(watched("orders", capture="outbox"))
+    said: list[object] = []
+    within = False
+    for message in in_the_log(log_shop):
+        match message:
+            case Begin() | Commit():
+                within = isinstance(message, Begin)
+            case LogicalMessage(prefix="orderbell"):
+                said.append((message.content, within))
+            case _:
+                pass
+    assert said == [(b"switch", True), (b"switch", True)]
+
+
+def test_what_was_written_to_a_new_watch_since_it_was_published_is_captured_from_the_log(
+    log_shop: Shop, watched: Watched
+) -> None:
+    install(watched("orders"))
+    assert log_shop.execute("SELECT since FROM orderbell.watch").fetchall() == [("0/0",)]
+    triggers = watched("orders", capture="outbox")
+    install(triggers)
+    log_shop.execute("UPDATE orderbell.change_log SET lsn = pg_current_wal_insert_lsn()")
+    install(watched("orders"))
+    assert log_shop.execute("SELECT since > '0/0' FROM orderbell.watch").fetchall() == [(True,)]
 
 
 def test_slot_and_publication_stay_until_the_log_is_read(log_shop: Shop, watched: Watched) -> None:

@@ -22,6 +22,8 @@ from daemon.capture.changelog.messages import (
 from daemon.capture.changelog.rows import capturing
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MARK = b"0" * 32 + b" 7 2026-11-21T12:00:00.000000Z"
+
 RELATION = Relation(
     16400,
     "public",
@@ -82,7 +84,7 @@ def test_a_watch_takes_what_commits_from_its_beginning_on_and_before_its_end() -
     for commit in (189, 200, 289, 300):
         transaction(taking, commit, inserted(str(commit)))
     assert keys(taking) == ["200", "289"]
-    assert taking.position == 310
+    assert taking.position == 299, "the one that gave no row need not be noted"
 
 
 def test_a_row_deleted_here_and_inserted_there_has_moved_only_in_a_partitioned_table() -> None:
@@ -99,9 +101,10 @@ def test_a_row_deleted_here_and_inserted_there_has_moved_only_in_a_partitioned_t
 @pytest.mark.parametrize(
     ("prefix", "content"),
     [
-        ("other", b'{"horizon": "7", "at": "2026-11-21T12:00:00+00:00"}'),
+        ("other", MARK),
         ("orderbell", b"not ours after all"),
-        ("orderbell", b'{"horizon": 7}'),
+        ("orderbell", MARK + b" and more"),
+        ("orderbell", b"[" * 100_000),
     ],
 )
 def test_a_mark_of_somebody_else_is_read_over(prefix: str, content: bytes) -> None:
@@ -112,8 +115,20 @@ def test_a_mark_of_somebody_else_is_read_over(prefix: str, content: bytes) -> No
 
 def test_our_own_mark_is_read() -> None:
     taking = gatherer()
-    taking.take(LogicalMessage(False, 5, "orderbell", b'{"horizon": "7", "at": "2026-11-21T12:00:00+00:00"}', None))
-    assert taking.heartbeat == Heartbeat(7, AT)
+    taking.take(LogicalMessage(False, 5, "orderbell", MARK, None))
+    assert taking.heartbeat == Heartbeat("0" * 32, 7, AT)
+    assert taking.position == 5
+
+
+def test_after_a_switch_it_is_asked_who_reads_what() -> None:
+    taking = gatherer()
+    taking.take(LogicalMessage(False, 5, "orderbell", b"switch", None))
+    assert not taking.switched, "whoever is not in a transaction has switched nothing"
+    taking.take(Begin(100, AT, 7))
+    taking.take(LogicalMessage(True, 90, "orderbell", b"switch", None))
+    assert not taking.switched
+    taking.take(Commit(100, 110, AT))
+    assert taking.switched
 
 
 def test_the_size_is_of_what_is_open() -> None:
