@@ -20,7 +20,7 @@ class Database(Section):
 
     url: SecretStr = Field(default=SecretStr("postgresql:///"), description="libpq URI or key=value string")
     pool_size: int = Field(default=4, ge=1, le=100, description="connections for the API and the delivery workers")
-    connect_timeout_seconds: int = Field(default=10, ge=1, description="then the database counts as away")
+    connect_timeout_seconds: int = Field(default=10, ge=1, le=30, description="then the database counts as away")
 
 
 class Capture(Section):
@@ -82,7 +82,9 @@ class DeliverySettings(Section):
     """How deliveries are claimed, retried and kept."""
 
     lease_seconds: float = Field(default=120.0, ge=1, description="after this, another daemon may take a delivery up")
-    poll_seconds: float = Field(default=1.0, gt=0, description="how often due retries and lost leases are looked for")
+    poll_seconds: float = Field(
+        default=1.0, gt=0, le=30, description="how often due retries and lost leases are looked for"
+    )
     batch_size: int = Field(default=200, ge=1, le=5000, description="deliveries claimed at once at most")
     max_attempts: int = Field(default=10, ge=1, description="then a delivery has failed")
     retry_base_seconds: float = Field(default=2.0, gt=0, description="first wait at most; doubles, with full jitter")

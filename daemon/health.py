@@ -35,7 +35,8 @@ class Health:
         self._pool: Pool | None = None
         self._dispatchers: tuple[Dispatcher, ...] = ()
         self._more: dict[str, Callable[[], str | None]] = {}
-        metrics.PLANNER_PROGRESS.set_function(lambda: time.time() - self.stuck_seconds())
+        metrics.PLANNER_PROGRESS.set_function(lambda: time.time() - self._planner_stuck_seconds())
+        metrics.LANES_PROGRESS.set_function(lambda: time.time() - self._lanes_stuck_seconds())
 
     def observe(
         self,

@@ -115,6 +115,10 @@ PLANNER_PROGRESS = Gauge(
     "orderbell_planner_progress_timestamp_seconds",
     "The planner's last sign of life; the present while it sleeps or stands by.",
 )
+LANES_PROGRESS = Gauge(
+    "orderbell_lanes_progress_timestamp_seconds",
+    "When the channel that is furthest behind last looked for work; the present while it does.",
+)
 PLAN_FAILURES = Counter("orderbell_plan_failures", "Batches that could not be planned as a whole.")
 PLANNER_WAITS = Counter(
     "orderbell_planner_waits", "Times the planner stood back because a table of the application was locked."

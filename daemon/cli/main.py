@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 import psycopg
@@ -59,6 +60,7 @@ def _empty() -> typer.Typer:
     app = typer.Typer(
         name="orderbell",
         no_args_is_help=True,
+        invoke_without_command=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         help="Watches the orders table of your application in PostgreSQL and tells everyone who should know.",
@@ -69,8 +71,13 @@ def _empty() -> typer.Typer:
     return app
 
 
-def _a_group() -> None:
+def _a_group(
+    version: bool = typer.Option(False, "--version", help="Say which one this is.", is_eager=True),  # noqa: FBT001
+) -> None:
     """Also one command alone is called by its name."""
+    if version:
+        typer.echo(f"orderbell {metadata.version('orderbell')}")
+        raise typer.Exit
 
 
 def _absent(name: str, missing: str) -> Callable[[], None]:

@@ -1,5 +1,6 @@
 """Which deliveries are this node's to send: claimed, renewed, looked at again just before sending, given back."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from dispatchers.canonical import canonical
 from schema.queries import statements
 
 SQL = statements("delivery")
+
+ANSWER_SECONDS = 30.0
+"""Half of the watchdog's time."""
 
 
 class Leases:
@@ -43,7 +47,7 @@ class Leases:
             "node": self._node,
             "lease_seconds": self.settings.lease_seconds,
         }
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
+        async with answering(), self._pool.connection() as connection, connection.cursor() as cursor:
             await cursor.execute(SQL["claim"], parameters)
             rows = await cursor.fetchall()
         claimed: list[Delivery] = []
@@ -63,7 +67,7 @@ class Leases:
             "addresses": [canonical(d.channel, d.address, self._default_region) for d in deliveries],
         }
         look, by_id = self.last_look, {delivery.id: delivery for delivery in deliveries}
-        async with self._pool.connection() as connection:
+        async with answering(), self._pool.connection() as connection:
             cursor = await connection.execute(SQL["recheck"], parameters)
             rows = await cursor.fetchall()
             if rows:
@@ -75,7 +79,7 @@ class Leases:
     async def renew(self, deliveries: Sequence[Delivery]) -> set[int]:
         """Begin these leases anew; the ids of those that are still ours."""
         parameters = {**_keys(deliveries), "lease_seconds": self.settings.lease_seconds}
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
+        async with answering(), self._pool.connection() as connection, connection.cursor() as cursor:
             await cursor.execute(SQL["renew"], parameters)
             return {row[0] for row in await cursor.fetchall()}
 
@@ -89,6 +93,13 @@ class Leases:
         """Return everything else that is leased to this node, but not the ``unknown``: those may have been sent."""
         async with self._pool.connection() as connection:
             await connection.execute(SQL["give_back_rest"], {"node": self._node, "unknown": list(unknown)})
+
+
+def answering() -> asyncio.Timeout:
+    """For as long as a lane waits for the database: one that does not answer (a table of ours is rewritten) is no
+    reason for the watchdog to end a daemon that can do nothing about it.
+    """
+    return asyncio.timeout(ANSWER_SECONDS)
 
 
 def _keys(deliveries: Sequence[Delivery]) -> dict[str, list[int]]:

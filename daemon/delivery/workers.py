@@ -113,6 +113,6 @@ class Workers:
         while True:
             try:
                 await lane.run()
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("lane.database_away", channel=channel, error=str(error).strip())
+            except (psycopg.Error, PoolTimeout, TimeoutError) as error:
+                log.warning("lane.database_away", channel=channel, error=one_line(error) or "it does not answer")
                 await asyncio.sleep(AWAY_SECONDS)

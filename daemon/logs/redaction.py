@@ -42,10 +42,12 @@ _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(Bearer|Basic|WebPush|vapid)(\s+|%20)(?:t=)?[\w.~+/=,:%-]{8,}(?:\s*k=[\w-]+)?", re.IGNORECASE)
 _NAMED = re.compile(
     r"""(?P<name>\b[\w-]*(?:passw(?:or)?d|secret|token|api[_-]?key|auth[_-]?key|signature|p256dh|sig)["']?\s*[=:]\s*)"""
-    r"""(?P<value>"[^"]*"|'[^']*'|[^\s"',;&)\]}]+)""",
+    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"',&)\]}]+)""",
     re.IGNORECASE,
 )
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>\\]+", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^\s@?#]*@")
+"""Up to the @: a password may hold a slash that nobody has encoded."""
 _OPAQUE = re.compile(
     r"(?<![\w/+=.-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?:(?=[\w-]*[A-Z])[\w-]{40,}={0,2}|[0-9a-f]{40,})(?![\w-])"
 )
@@ -86,7 +88,7 @@ def redacted(text: str, *, only_secrets: bool = False) -> str:
 
 def _without_login(url: str) -> str:
     """A URL without its user and password."""
-    scheme, _, rest = url.partition("://")
+    scheme, _, rest = _LOGIN.sub("://", url, count=1).partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
@@ -94,7 +96,7 @@ def _without_login(url: str) -> str:
 def _place(url: str) -> str:
     """Of a URL where it leads, and no more: paths and queries hold tokens, endpoints of devices, addresses."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(_LOGIN.sub("://", url, count=1))
     except ValueError:
         return ADDRESS
     host = parts.netloc.rpartition("@")[2]
@@ -145,7 +147,10 @@ class Redaction:
             case bytes():
                 return redacted(value.decode("utf-8", "replace"), only_secrets=self._only_secrets)
             case Mapping():
-                return {str(name): self._field(str(name), each, depth + 1) for name, each in value.items()}
+                return {
+                    redacted(str(name), only_secrets=self._only_secrets): self._field(str(name), each, depth + 1)
+                    for name, each in value.items()
+                }
             case list() | tuple() | set() | frozenset():
                 return [self._cleaned(each, depth + 1) for each in value]
             case _:

@@ -39,7 +39,8 @@ SELECT to_regclass('orderbell.change_log') IS NOT NULL;
 -- name: change_log
 -- A slot that the server does not know (any more) has no state.
 SELECT c.slot, s.slot_name IS NOT NULL AS exists, coalesce(s.active, false) AS active, s.wal_status AS state,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint AS lag_bytes,
+       pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END,
+                       s.confirmed_flush_lsn)::bigint AS lag_bytes,
        s.safe_wal_size AS safe_bytes,
        extract(epoch FROM now() - c.committed_at)::float8 AS committed_seconds
 FROM orderbell.change_log c LEFT JOIN pg_replication_slots s ON s.slot_name = c.slot

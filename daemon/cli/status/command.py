@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 from datetime import datetime
+from http.client import HTTPException
 from typing import Annotated, Any
 
 import psycopg
@@ -67,7 +68,7 @@ class Looker:
             return None, ["no rates: metrics.port is 0, so say where they are with --metrics"]
         try:
             self._memory.add(scrape(self._urls, self._settings.metrics))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             # The daemon may well run on another machine.
             reason = str(getattr(error, "reason", error)) or type(error).__name__
             return None, [f"no rates: {', '.join(self._urls)} does not answer ({reason})"]

@@ -49,7 +49,10 @@ class Reader:
     def _run(self) -> None:
         while not self._over.is_set():
             began = time.monotonic()
-            self.newest = self._look()
+            try:
+                self.newest = self._look()
+            except Exception as error:  # noqa: BLE001 - or the last picture would stay, as if all went on as it was
+                self.newest = f"cannot look: {type(error).__name__}: {error}"
             self.count += 1
             took = time.monotonic() - began
             self._over.wait(max(REFRESH_SECONDS - took, took * REST_SHARE))
