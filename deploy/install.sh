@@ -10,15 +10,16 @@
 #
 #   DESTDIR=FOLDER   put everything below FOLDER, as for a package; the machine itself is left alone
 #   PYTHON=python3   which Python, 3.11 or newer
-#   EXTRAS=otel,redis,dkim   what of the optional parts is wanted; their versions are those of requirements-dev.lock
+#   EXTRAS=otel,redis,dkim   what of the optional parts is wanted; their versions are those of requirements-dev.lock.
+#                            Without it, what is installed now has; EXTRAS= is none
 set -eu
 umask 022
 cd "$(dirname "$0")/.."
 
 DESTDIR=${DESTDIR:-}
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-}
 prefix=/opt/orderbell
+EXTRAS=${EXTRAS-$(cat "$DESTDIR$prefix/current/.extras" 2>/dev/null || :)}
 share=/usr/local/share
 
 say() { printf '%s\n' "$*"; }
@@ -36,6 +37,7 @@ systemd/orderbell.service 0644 /etc/systemd/system/orderbell.service
 systemd/orderbell@.service 0644 /etc/systemd/system/orderbell@.service
 systemd/orderbell.sysusers 0644 /etc/sysusers.d/orderbell.conf
 systemd/orderbell.tmpfiles 0644 /etc/tmpfiles.d/orderbell.conf
+deploy/orderbell-shell 0755 /usr/local/sbin/orderbell
 deploy/postgresql/roles.sql 0644 $share/orderbell/postgresql/roles.sql
 deploy/postgresql/grants.sql 0644 $share/orderbell/postgresql/grants.sql
 LICENSE 0644 $share/orderbell/LICENSE
@@ -62,7 +64,7 @@ identity() {
     sum=$({
         "$PYTHON" --version
         say "$EXTRAS"
-        cat requirements.lock
+        cat requirements.lock requirements-dev.lock deploy/pinned.py
         find pyproject.toml config daemon demo dispatchers schema web -type f ! -path '*/__pycache__/*' -exec sha256sum {} + |
             LC_ALL=C sort
     } | sha256sum | cut -c 1-12)
@@ -83,7 +85,10 @@ build() {
     "$PYTHON" deploy/pinned.py requirements-dev.lock hatchling >"$work/build.lock"
     # shellcheck disable=SC2086 # words of a command
     "$work/build/bin/python" -m $pip install --require-hashes --requirement "$work/build.lock"
-    "$work/build/bin/python" -m hatchling build --target wheel --directory "$work" >/dev/null 2>&1
+    "$work/build/bin/python" -m hatchling build --target wheel --directory "$work" >"$work/build.log" 2>&1 || {
+        cat "$work/build.log" >&2
+        fail "Orderbell's own package cannot be built"
+    }
     "$PYTHON" -m venv "$folder"
     # shellcheck disable=SC2086
     "$folder/bin/python" -m $pip install --require-hashes --requirement requirements.lock
@@ -101,6 +106,7 @@ build() {
             sed -i "s|$DESTDIR$prefix|$prefix|g" "$file"
         done
     fi
+    say "$EXTRAS" >"$folder/.extras"
     : >"$folder/.complete"
 }
 
@@ -151,13 +157,16 @@ install_all() {
         systemctl daemon-reload
     fi
 
-    # The one before stays, to go back to and for a daemon that still runs from it.
-    for old in "$DESTDIR$prefix/releases"/*; do
-        case ${old##*/} in
-        "$release" | "${before#releases/}") ;;
-        *) rm -rf "$old" ;;
-        esac
-    done
+    # The one before stays, to go back to and for a daemon that still runs from it. Where nothing was switched, it is not
+    # known which that is.
+    if [ "$before" != "releases/$release" ]; then
+        for old in "$DESTDIR$prefix/releases"/*; do
+            case ${old##*/} in
+            "$release" | "${before#releases/}") ;;
+            *) rm -rf "$old" ;;
+            esac
+        done
+    fi
     say "Orderbell $release is installed. Next: docs/how-to/systemd.md"
 }
 
@@ -165,8 +174,11 @@ install_all() {
 
 uninstall_all() {
     if here; then
-        systemctl disable --now orderbell.service 'orderbell@*.service' 2>/dev/null || :
+        systemctl disable --now orderbell.service 2>/dev/null || :
+        systemctl stop 'orderbell@*.service' 2>/dev/null || :
     fi
+    # What `enable` made: `disable` takes no pattern.
+    rm -f "$DESTDIR"/etc/systemd/system/*.wants/orderbell.service "$DESTDIR"/etc/systemd/system/*.wants/orderbell@*.service
     files | while read -r _ _ to; do rm -f "$DESTDIR$to"; done
     completions | while read -r _ to; do rm -f "$DESTDIR$to"; done
     rm -rf "$DESTDIR$prefix" "$DESTDIR$share/orderbell"

@@ -15,13 +15,16 @@ import yaml  # type: ignore[import-untyped] # it publishes no types
 from config import Settings, load
 from schema.install import check_version, install, stale_watches
 from tests import roles
+from tests.pages import Page
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "docker"
+PAGE = Page("docs/how-to/containers.md")
 DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
+SCRIPTS = ("deploy/install.sh", "deploy/orderbell-shell", "deploy/docker/roles.sh")
 WRITES = {"postgres": "its first start makes its folder, as root, and then it is postgres"}
 """Services that are not read-only, and why."""
 
@@ -76,7 +79,7 @@ def test_it_asks_how_the_daemon_is_where_that_is_said() -> None:
     ("tool", "files"),
     [
         ("hadolint", ["deploy/docker/Dockerfile"]),
-        ("shellcheck", ["deploy/install.sh", "deploy/docker/roles.sh", ".ci/lock", ".ci/run", ".ci/venv", ".ci/audit"]),
+        ("shellcheck", [*SCRIPTS, ".ci/lock", ".ci/run", ".ci/venv", ".ci/audit"]),
     ],
 )
 def test_linters_have_nothing_against_it(tool: str, files: list[str]) -> None:
@@ -134,18 +137,76 @@ def test_what_is_reached_from_outside_is_reached_from_this_machine_only() -> Non
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_every_secret_and_variable_has_its_line_in_the_example() -> None:
+def test_every_variable_has_its_line_in_the_example() -> None:
     example = dict(
         line.split("=", 1)
         for line in (FOLDER / ".env.example").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     )
     text = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
-    asked = set(re.findall(r"\$\{(\w+):\?", text)) | {each["environment"] for each in COMPOSE["secrets"].values()}
-    assert asked == example.keys()
-    for service in SERVICES.values():
-        for secret in service.get("secrets", []):
-            assert (secret if isinstance(secret, str) else secret["source"]) in COMPOSE["secrets"]
+    assert set(re.findall(r"\$\{(\w+):\?", text)) == example.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_read_only_service_has_no_secret_from_the_environment(name: str) -> None:
+    """Docker would copy it into the container, and refuses where the root is read-only."""
+    service = SERVICES[name]
+    for secret in service.get("secrets", []):
+        kept = COMPOSE["secrets"][secret if isinstance(secret, str) else secret["source"]]
+        if service.get("read_only"):
+            assert kept.keys() == {"file"}
+
+
+def test_git_and_the_image_keep_no_secret() -> None:
+    kept = {each["file"].rpartition("/")[0] for each in COMPOSE["secrets"].values()}
+    assert kept == {"./secrets"}
+    assert {".env", "secrets/"} <= set((FOLDER / ".gitignore").read_text(encoding="utf-8").splitlines())
+    assert (FOLDER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()[1] == "*"
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """The folder of secrets, by the commands of the page."""
+    folder = tmp_path / "deploy" / "docker"
+    folder.mkdir(parents=True)
+    shutil.copy(FOLDER / ".env.example", folder)
+    subprocess.run(["sh", "-euc", "\n".join(PAGE.section("Secrets").blocks("sh"))], cwd=tmp_path, check=True)
+    return folder / "secrets"
+
+
+def test_the_page_makes_every_secret_for_a_reader_whom_the_machine_does_not_know(made: Path) -> None:
+    wanted = {(FOLDER / each["file"]).name for each in COMPOSE["secrets"].values()}
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in made.iterdir()} == dict.fromkeys(wanted, "0o444")
+    assert oct(made.stat().st_mode & 0o777) == "0o700"
+    assert set(re.findall(r"^\| `([\w.]+)`", PAGE.section("Secrets").prose, re.MULTILINE)) == wanted
+
+
+def test_the_secrets_of_the_page_are_the_daemons(made: Path) -> None:
+    (made / "owner.url").unlink()
+    settings = load(FOLDER / "orderbell.toml", {"CREDENTIALS_DIRECTORY": str(made)})
+    assert settings.database.url is not None
+    assert settings.database.url.get_secret_value() == "postgresql://orderbell:change-me-3@postgres/shop"
+
+
+def test_the_page_names_services_that_there_are() -> None:
+    lines = [line for block in PAGE.blocks("sh") for line in block.splitlines() if line.startswith("docker compose ")]
+    named = [word for line in lines for word in line.split()[2:] if not word.startswith("-")]
+    assert len(lines) > 5
+    assert set(named) <= SERVICES.keys() | {"up", "run", "build", "status"}
+
+
+def test_the_page_gives_every_engine_the_time_that_a_stop_takes_and_the_right_probes() -> None:
+    grace = SERVICES["orderbell"]["stop_grace_period"].removesuffix("s")
+    assert f"--stop-timeout {grace} " in PAGE.section("Install and start").text
+    pod = yaml.safe_load(PAGE.section("Probes").block("yaml"))
+    assert pod["terminationGracePeriodSeconds"] == int(grace)
+    (container,) = pod["containers"]
+    port = Settings().http.port
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": port}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz?exclude=provider", "port": port}
 
 
 def test_a_stop_has_the_time_that_the_daemon_takes() -> None:

@@ -1,6 +1,7 @@
 """deploy/install.sh into a folder: what it puts where, that it does nothing twice, and what it leaves behind."""
 
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -51,9 +52,42 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def machine(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("machine")
-    done = run(source, folder)
+    done = run(source, folder, EXTRAS="redis")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def newer(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("newer") / "source"
+    shutil.copytree(source, folder)
+    with (folder / "daemon" / "__init__.py").open("a") as file:
+        file.write("\n# newer\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def upgraded(machine: Path, newer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The machine, with one more release from long ago, after the newer version was installed."""
+    folder = tmp_path_factory.mktemp("upgraded") / "machine"
+    shutil.copytree(machine, folder, symlinks=True)
+    (folder / "opt/orderbell/releases/0.0.9-older").mkdir()
+    done = run(newer, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def current(machine: Path) -> str:
+    return (machine / "opt/orderbell/current").readlink().name
+
+
+def releases(machine: Path) -> set[str]:
+    return {each.name for each in (machine / "opt/orderbell/releases").iterdir()}
+
+
+def extras(machine: Path) -> str:
+    """What the release says that it was made with; pip passes the packages over, since it finds them in BORROWED."""
+    return (machine / "opt/orderbell/current/.extras").read_text(encoding="utf-8").strip()
 
 
 def everything(machine: Path) -> dict[str, tuple[int, str]]:
@@ -83,6 +117,7 @@ def test_everything_is_in_its_place(machine: Path) -> None:
         "opt/orderbell/bin": 0,
         "opt/orderbell/current": 0,
         "usr/local/bin/orderbell": 0,
+        "usr/local/sbin/orderbell": 0o755,
         "usr/local/share/bash-completion/completions/orderbell": 0o644,
         "usr/local/share/fish/vendor_completions.d/orderbell.fish": 0o644,
         "usr/local/share/zsh/site-functions/_orderbell": 0o644,
@@ -121,18 +156,58 @@ def test_a_second_run_changes_nothing(source: Path, machine: Path) -> None:
     assert everything(machine) == before
 
 
-def test_a_newer_version_stands_beside_the_one_before(source: Path, machine: Path, tmp_path: Path) -> None:
-    newer = tmp_path / "newer"
-    shutil.copytree(source, newer)
-    with (newer / "daemon" / "__init__.py").open("a") as file:
-        file.write("\n# newer\n")
-    releases = machine / "opt/orderbell/releases"
-    (releases / "0.0.9-older").mkdir()
-    before = str((machine / "opt/orderbell/current").readlink())
-    assert run(newer, machine).returncode == 0
-    after = str((machine / "opt/orderbell/current").readlink())
-    assert after != before
-    assert sorted(f"releases/{each.name}" for each in releases.iterdir()) == sorted([after, before])
+def test_a_newer_version_stands_beside_the_one_before(machine: Path, upgraded: Path) -> None:
+    assert current(upgraded) != current(machine)
+    assert releases(upgraded) == {current(upgraded), current(machine)}
+
+
+def test_the_one_before_stays_when_nothing_is_switched(machine: Path, newer: Path, upgraded: Path) -> None:
+    assert run(newer, upgraded).returncode == 0
+    assert releases(upgraded) == {current(upgraded), current(machine)}
+
+
+def test_an_upgrade_keeps_to_the_extras_that_were_chosen(upgraded: Path) -> None:
+    assert extras(upgraded) == "redis"
+
+
+def test_no_extras_are_asked_for_by_an_empty_word(newer: Path, upgraded: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "machine"
+    shutil.copytree(upgraded, copy, symlinks=True)
+    assert run(newer, copy, EXTRAS="").returncode == 0
+    assert current(copy) != current(upgraded)
+    assert extras(copy) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-dev.lock", "deploy/pinned.py", "schema/__init__.py"]
+)
+def test_whatever_a_release_is_made_of_is_in_its_name(source: Path, tmp_path: Path, name: str) -> None:
+    script = (source / "deploy/install.sh").read_text(encoding="utf-8")
+    (identity,) = re.findall(r"^identity\(\) \{\n.*?^\}\n", script, re.MULTILINE | re.DOTALL)
+    names = set()
+    other = tmp_path / "other"
+    shutil.copytree(source, other)
+    for _ in range(2):
+        said = subprocess.run(
+            ["sh", "-euc", "say() { printf '%s\\n' \"$*\"; }\n" + identity + "identity"],
+            cwd=other, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHON": "python3", "EXTRAS": ""},
+        )  # fmt: skip
+        names.add(said.stdout)
+        with (other / name).open("a") as file:
+            file.write("# another\n")
+    assert len(names) == 2
+
+
+def test_it_is_said_why_the_package_cannot_be_built(source: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "source"
+    shutil.copytree(source, broken)
+    with (broken / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.hatch.build.targets.wheel.hooks.nobody-knows]\n")
+    done = run(broken, tmp_path / "machine")
+    assert done.returncode == 1
+    assert "nobody-knows" in done.stderr
+    assert not (tmp_path / "machine/opt/orderbell/current").exists()
 
 
 def test_an_extra_that_there_is_not_is_refused_before_anything_is_done(source: Path, tmp_path: Path) -> None:
@@ -149,6 +224,10 @@ def test_uninstalling_leaves_the_configuration_and_the_secrets_and_purging_nothi
     shutil.copytree(machine, copy, symlinks=True)
     (copy / "etc/credstore/orderbell.auth.secret").write_text("secret")
     (copy / "etc/credstore/another.secret").write_text("not ours")
+    wants = copy / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    for name in ("orderbell.service", "orderbell@shop.service"):
+        (wants / name).symlink_to(f"/etc/systemd/system/{name}")
     assert run(source, copy, "--uninstall").returncode == 0
     left = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if not path.is_dir() or path.is_symlink()}
     assert left == {
@@ -163,3 +242,55 @@ def test_uninstalling_leaves_the_configuration_and_the_secrets_and_purging_nothi
 def test_help_says_how(source: Path, tmp_path: Path) -> None:
     assert "--uninstall" in run(source, tmp_path, "--help").stdout
     assert "what is --help-me" in run(source, tmp_path, "--help-me").stderr
+
+
+def test_only_what_takes_a_pattern_is_given_one() -> None:
+    lines = (ROOT / "deploy/install.sh").read_text(encoding="utf-8").splitlines()
+    patterns = [line.split()[:3] for line in lines if line.strip().startswith("systemctl") and "*" in line]
+    assert patterns == [["systemctl", "stop", "'orderbell@*.service'"]]
+
+
+# --- root's shell -------------------------------------------------------------------------------------------------
+
+
+def asked(folder: Path, *arguments: str, user: str = "0", **environment: str) -> list[str]:
+    """What deploy/orderbell-shell starts, word by word, on a machine with the unit and a drop-in."""
+    dropin = "[Service]\\nLoadCredentialEncrypted=auth.secret:orderbell.auth.secret\\n"
+    fakes = {
+        "id": f"echo {user}",
+        "systemctl": f'[ "$*" = "cat orderbell.service" ] && cat {ROOT}/systemd/orderbell.service && printf "{dropin}"',
+        "systemd-run": "printf '%s\\n' systemd-run \"$@\"",
+        "program": "printf '%s\\n' program \"$@\"",
+    }
+    for name, script in fakes.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    script = (ROOT / "deploy/orderbell-shell").read_text(encoding="utf-8")
+    assert "program=/opt/orderbell/bin/orderbell\n" in script
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ORDERBELL_", "_ORDERBELL_"))}
+    said = subprocess.run(
+        ["sh", "-c", script.replace("/opt/orderbell/bin/orderbell", str(folder / "program")), "orderbell", *arguments],
+        capture_output=True, text=True, check=True,
+        env={**clean, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", **environment},
+    )  # fmt: skip
+    return said.stdout.splitlines()
+
+
+def test_root_asks_with_the_secrets_of_the_unit_and_its_drop_ins(tmp_path: Path) -> None:
+    unit = (ROOT / "systemd/orderbell.service").read_text(encoding="utf-8")
+    named = re.findall(r"^(?:LoadCredential|DynamicUser|User)=.*", unit, re.MULTILINE)
+    command, *words = asked(tmp_path, "explain", "order: 4711", "*")
+    assert command == "systemd-run"
+    given = [word.removeprefix("--property=") for word in words if word.startswith("--property=")]
+    assert len(named) > 8
+    assert sorted(given) == sorted([*named, "LoadCredentialEncrypted=auth.secret:orderbell.auth.secret"])
+    assert words[-4:] == [str(tmp_path / "program"), "explain", "order: 4711", "*"]
+
+
+@pytest.mark.parametrize("variable", ["ORDERBELL_DATABASE__URL", "_ORDERBELL_COMPLETE"])
+def test_no_unit_is_made_for_a_database_that_is_named_or_for_completion(tmp_path: Path, variable: str) -> None:
+    assert asked(tmp_path, "install", **{variable: "given"}) == ["program", "install"]
+
+
+def test_no_unit_is_made_for_another_user(tmp_path: Path) -> None:
+    assert asked(tmp_path, "status", user="1000") == ["program", "status"]
