@@ -412,7 +412,7 @@ async def test_outcomes_survive_a_database_that_goes_away_for_a_while(queue: Que
 
 @pytest.mark.parametrize("room", [0, 1, 7])
 async def test_the_planner_is_given_no_more_room_than_there_is(queue: Queue, room: int) -> None:
-    settings = DeliverySettings(batch_size=max(room, 1), poll_seconds=60)
+    settings = DeliverySettings(batch_size=max(room, 1), poll_seconds=30)
     async with working(queue.url, Channel(concurrency=1), settings=settings) as workers:
         granted = workers.reserve("test", room)
         assert granted == room
