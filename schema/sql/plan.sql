@@ -188,9 +188,6 @@ SELECT user_id, category, channel, enabled FROM orderbell.preference WHERE user_
 COPY orderbell.delivery_history
     (id, notification_id, channel, address, state, reason, attempt, error, finished_at) FROM STDIN;
 
--- name: lock_planner
-SELECT pg_advisory_lock(%(class)s, %(key)s);
-
 -- name: planner_timeouts
 -- From now on this session reads the application's tables: it waits for none of their locks for long (well under
 -- deadlock_timeout, so that we are never why the application's migration is a deadlock's victim), nor for a query that
