@@ -136,7 +136,7 @@ async def test_ten_seconds_without_a_network_lose_nothing(visitor: Visitor, wire
         await expect(tab.items).to_have_count(1)
     finally:
         await wire.heal()
-    await tab.is_live()
+    await tab.is_live_again()
     await visitor.advance(order, "in_transit", "delivered")
     number = order.number
     await expect(tab.titles).to_have_text(

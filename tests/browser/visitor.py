@@ -9,6 +9,8 @@ from demo.shop import Order, Shop
 from tests.browser.site import Site
 
 PATIENCE_MS = 8000
+LONGEST_DELAY_MS = 30_000
+"""How long the client waits at most between two attempts."""
 VIOLATIONS = "addEventListener('securitypolicyviolation', (event) => console.error('CSP: ' + event.violatedDirective))"
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -83,6 +85,11 @@ class Tab:
 
     async def is_live(self) -> None:
         await expect(self.live).to_have_count(1, timeout=2 * PATIENCE_MS)
+
+    async def is_live_again(self) -> None:
+        """The network is back, as a browser says it; who was refused just then waits for the longest delay."""
+        await self.page.evaluate("window.dispatchEvent(new Event('online'))")
+        await expect(self.live).to_have_count(1, timeout=LONGEST_DELAY_MS + PATIENCE_MS)
 
     async def open(self) -> None:
         await self.button.click()
