@@ -17,8 +17,3 @@ HISTORY = 4
 
 CHANGE_LOG = 5
 """Held by the connection of the one that reads the change log, and writes what it read (design 5.3)."""
-
-STANDBY_SECONDS = 0.5
-"""Between tries of one that stands by. It tries, and does not wait for the lock: a statement that waits has a snapshot,
-and VACUUM removes no row that died since, in the whole database.
-"""

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from config.settings import Capture
 from daemon import metrics
+from daemon.office import the_cause
 from schema import locks
 
 log = structlog.get_logger(__name__)
@@ -60,12 +61,10 @@ class Doorbell:
         gate = await self._connect("orderbell gate")
         try:
             await listener.execute("LISTEN orderbell")
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(listener), name="doorbell listener")
-                tasks.create_task(self._cycle(gate, drain, live, drains), name="doorbell cycle")
-        except BaseExceptionGroup as group:
-            # One of the two failed and the other was cancelled: the caller wants to know the cause, not the shape.
-            raise group.exceptions[0] from group
+            with the_cause():
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(listener), name="doorbell listener")
+                    tasks.create_task(self._cycle(gate, drain, live, drains), name="doorbell cycle")
         finally:
             self.asleep.clear()
             # Closing ends the session, and with it a gate that is held or waited for.

@@ -22,6 +22,7 @@ from daemon import metrics
 from daemon.capture.doorbell import Connect, Doorbell
 from daemon.capture.outbox import Captured, NotOurs, Outbox
 from daemon.kept import one_line
+from daemon.office import take_office
 from daemon.planning.known import Failing, Known
 from daemon.planning.pieces import Piece, pieces
 from daemon.planning.plan import plan
@@ -156,17 +157,16 @@ class Planner:
                 self._reader = None
 
     async def _become_active(self, connection: AsyncConnection[TupleRow]) -> None:
-        key = {"class": locks.CLASS, "key": locks.PLANNER}
-        while await (await connection.execute(SQL["try_lock_planner"], key)).fetchone() != (True,):
-            if self.state is not PlannerState.STANDBY:
-                self.state = PlannerState.STANDBY
-                log.info("planner.standby")
-                self.live.set()
-            await asyncio.sleep(locks.STANDBY_SECONDS)
+        await take_office(connection, locks.PLANNER, self._stand_by)
         await connection.execute(SQL["planner_timeouts"])
         self.state = PlannerState.ACTIVE
         metrics.PLANNER_ACTIVE.set(1)
         log.info("planner.active")
+
+    def _stand_by(self) -> None:
+        self.state = PlannerState.STANDBY
+        log.info("planner.standby")
+        self.live.set()
 
     async def _drain(self, connection: AsyncConnection[TupleRow]) -> int:
         """Plan one batch; returns how many changes it consumed."""

@@ -193,6 +193,3 @@ COPY orderbell.delivery_history
 -- deadlock_timeout, so that we are never why the application's migration is a deadlock's victim), nor for a query that
 -- does not come to an end.
 SET lock_timeout = '500ms'; SET statement_timeout = '10s';
-
--- name: try_lock_planner
-SELECT pg_try_advisory_lock(%(class)s, %(key)s);

@@ -10,7 +10,7 @@ FROM orderbell.change_log;
 SELECT name, relation::bigint, since::text, until::text FROM orderbell.watch;
 
 -- name: write
--- Some changes and the place after them. Nothing where the place is not where this reader left it: then another one reads.
+-- Some changes, or none where COPY has written them, and the place after them. Nothing where the place is not where this reader left it: then another one reads.
 -- Who finds the gate taken rings, as a trigger does (capture.sql).
 WITH moved AS (
     UPDATE orderbell.change_log
@@ -29,14 +29,6 @@ WITH moved AS (
 SELECT moved.ctid::text,
        NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = ''
 FROM moved;
-
--- name: move
--- The place alone, in the transaction that has written what lies before it.
-UPDATE orderbell.change_log
-SET lsn = %(lsn)s, horizon = %(horizon)s::text::xid8, committed_at = coalesce(%(committed_at)s, committed_at)
-WHERE ctid = %(ctid)s::text::tid AND lsn = %(before)s AND slot = %(slot)s
-RETURNING ctid::text,
-          NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = '';
 
 -- name: copy
 COPY orderbell.change (watch, op, key, old, new, error, captured_at) FROM STDIN;
@@ -69,12 +61,13 @@ SELECT coalesce(max(id), 0) FROM orderbell.change;
 
 -- name: end_stale_reader
 -- Whoever asks holds the reader's lock: the slot is held by a server process whose client is gone.
-SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %(slot)s AND database = current_database() AND active_pid IS NOT NULL;
+SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+WHERE slot_name = %(slot)s AND database = current_database() AND active_pid IS NOT NULL;
 
 -- name: mark_gap
 UPDATE orderbell.change_log SET gap = true WHERE slot = %(slot)s;
 
--- name: guard
+-- name: standing
 -- How the slot stands; and whether triggers have taken over, and all is read up to there.
 SELECT s.slot_name IS NOT NULL, s.wal_status,
        pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)::bigint,
@@ -112,6 +105,3 @@ SET lsn = %(lsn)s, horizon = pg_snapshot_xmin(pg_current_snapshot()), gap = fals
 WHERE slot = %(slot)s AND lsn = %(before)s
 RETURNING ctid::text,
           NOT pg_try_advisory_xact_lock_shared(%(gate_class)s, %(gate_key)s) AND pg_notify('orderbell', '')::text = '';
-
--- name: try_lock
-SELECT pg_try_advisory_lock(%(class)s, %(key)s);

@@ -92,12 +92,9 @@ class Gatherer:
     def take(self, message: Message) -> None:
         """Take one. Raises ValueError where messages come in an order in which they cannot."""
         match message:
-            case Insert(relation=relation):
-                self._add(relation, message)
+            case Insert() | Update():
+                self._add(message)
                 self._deleted = None
-            case Update(relation=relation):
-                self._deleted = None
-                self._add(relation, message)
             case Delete():
                 self._deleted = message
             case Begin():
@@ -122,21 +119,21 @@ class Gatherer:
                 # Whatever commits later stands behind it.
                 self.position = max(self.position, message.lsn)
 
-    def _add(self, relation: int, message: Insert | Update) -> None:
+    def _add(self, message: Insert | Update) -> None:
         begun = self._begun
         if begun is None:
             raise ValueError("a row comes outside of a transaction")
         if begun.final_lsn < self.position:
             return  # read before: the server has forgotten how far we were
-        shares = self.shares.get(relation)
+        shares = self.shares.get(message.relation)
         if shares is None:
-            raise ValueError(f"a row of relation {relation} comes before its description")
+            raise ValueError(f"a row of relation {message.relation} comes before its description")
         for share in shares:
             if share.takes(begun.final_lsn):
                 taken = share.capturing
                 if isinstance(message, Update):
                     row = taken.updated(message)
-                elif share.partitioned and self._deleted is not None and self._deleted.relation == relation:
+                elif share.partitioned and self._deleted is not None and self._deleted.relation == message.relation:
                     row = taken.reinserted(self._deleted, message)
                 else:
                     row = taken.inserted(message.new)

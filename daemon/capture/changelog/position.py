@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -73,9 +72,20 @@ class Keeper:
             await self.begin_large()
             await self.add(rows)
             await self.finish(lsn, horizon, committed_at)
-            return
+        else:
+            self._moved(await self._write(rows, lsn, horizon, committed_at), lsn, horizon)
+
+    async def _write(
+        self, rows: Sequence[Gathered], lsn: int, horizon: int, committed_at: datetime | None
+    ) -> TupleRow | None:
         parameters = {
-            **self._moving(lsn, horizon, committed_at),
+            **GATE,
+            "lsn": lsn_text(lsn),
+            "horizon": horizon,
+            "committed_at": committed_at,
+            "ctid": self.position.ctid,
+            "before": self.position.lsn_text,
+            "slot": self.position.slot,
             "watches": [row.watch for row, *_ in rows],
             "ops": [row.op for row, *_ in rows],
             "keys": [row.key for row, *_ in rows],
@@ -84,8 +94,7 @@ class Keeper:
             "errors": [row.error for row, *_ in rows],
             "captured": [gathered.committed_at for gathered in rows],
         }
-        cursor = await self._connection.execute(SQL["write"], parameters, prepare=True)
-        self._moved(await cursor.fetchone(), lsn, horizon)
+        return await (await self._connection.execute(SQL["write"], parameters, prepare=True)).fetchone()
 
     async def begin_large(self) -> None:
         """Begin to write what does not fit into memory."""
@@ -108,8 +117,7 @@ class Keeper:
 
     async def finish(self, lsn: int, horizon: int, committed_at: datetime | None) -> None:
         """Write the place after it, and commit."""
-        cursor = await self._connection.execute(SQL["move"], self._moving(lsn, horizon, committed_at))
-        row = await cursor.fetchone()
+        row = await self._write((), lsn, horizon, committed_at)
         if row is None:
             await self._connection.rollback()
         else:
@@ -117,17 +125,6 @@ class Keeper:
         self.large = False
         self._added = 0
         self._moved(row, lsn, horizon)
-
-    def _moving(self, lsn: int, horizon: int, committed_at: datetime | None) -> dict[str, Any]:
-        return {
-            **GATE,
-            "lsn": lsn_text(lsn),
-            "horizon": horizon,
-            "committed_at": committed_at,
-            "ctid": self.position.ctid,
-            "before": self.position.lsn_text,
-            "slot": self.position.slot,
-        }
 
     def _moved(self, row: TupleRow | None, lsn: int, horizon: int) -> None:
         if row is None:

@@ -24,6 +24,7 @@ from daemon.capture.changelog.stream import Stream
 from daemon.capture.outbox import NotOurs
 from daemon.connections import Connections, parameters
 from daemon.kept import one_line
+from daemon.office import take_office, the_cause
 from schema import locks
 from schema.changelog import retire
 from schema.errors import SchemaError
@@ -130,16 +131,14 @@ class ChangeLog:
 
     async def _become_reader(self, connection: AsyncConnection[TupleRow]) -> None:
         """Wait until this is the one reader."""
-        key = {"class": locks.CLASS, "key": locks.CHANGE_LOG}
-        while await (await connection.execute(SQL["try_lock"], key)).fetchone() != (True,):
-            # Not by waiting for the lock: a statement that waits has a snapshot, and no dead row is removed meanwhile.
-            if self.state is not ReaderState.STANDBY:
-                self.state, self.trouble = ReaderState.STANDBY, None
-                log.info("changelog.standby")
-                self.live.set()
-            await asyncio.sleep(locks.STANDBY_SECONDS)
+        await take_office(connection, locks.CHANGE_LOG, self._stand_by)
         self.state = ReaderState.CONNECTING
         self.live.clear()
+
+    def _stand_by(self) -> None:
+        self.state, self.trouble = ReaderState.STANDBY, None
+        log.info("changelog.standby")
+        self.live.set()
 
     async def _read_on(self, connection: AsyncConnection[TupleRow]) -> None:
         place = await position.read(connection)
@@ -158,12 +157,10 @@ class ChangeLog:
         stream = await self._stream(connection, place)
         reading = Reading(self._connections, self.settings, connection, stream, place, self._relations)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(reading.guard.run(), name="change log's guard")
-                tasks.create_task(reading.run(self._is_live), name="change log's reader")
-        except BaseExceptionGroup as group:
-            # One of the two failed and the other was cancelled: the caller wants to know the cause, not the shape.
-            raise group.exceptions[0] from group
+            with the_cause():
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(reading.guard.run(), name="change log's guard")
+                    tasks.create_task(reading.run(self._is_live), name="change log's reader")
         finally:
             await stream.close()
             await reading.close()

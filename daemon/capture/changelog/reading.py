@@ -97,14 +97,12 @@ class Reading:
 
     async def _take(self, frame: XLogData) -> None:
         gatherer = self._gatherer
-        if len(frame.payload) > LARGE_BYTES:
-            # A row of a hundred megabytes takes a second, and everybody else waits for this loop.
-            message = await asyncio.to_thread(decode, frame.payload)
-        else:
-            message = decode(frame.payload)
+        # A row of a hundred megabytes takes a second, and everybody else waits for this loop.
+        large = len(frame.payload) > LARGE_BYTES
+        message = await asyncio.to_thread(decode, frame.payload) if large else decode(frame.payload)
         if isinstance(message, Relation):
             gatherer.shares[message.oid] = await self._relations.shares(message)
-        elif len(frame.payload) > LARGE_BYTES:
+        elif large:
             await asyncio.to_thread(gatherer.take, message)
         else:
             gatherer.take(message)

@@ -14,11 +14,11 @@ from daemon import metrics
 from daemon.capture.changelog import position
 from daemon.capture.changelog.position import GATE, Position
 from daemon.capture.changelog.reconcile import reconcile
-from daemon.capture.changelog.relations import tables_of
-from daemon.capture.changelog.slot import Retired, SlotLost
+from daemon.capture.changelog.relations import watched
+from daemon.capture.changelog.slot import Retired, SlotLost, standing
 from daemon.capture.changelog.stream import Stream
 from daemon.capture.outbox import NotOurs
-from daemon.connections import Connections, parameters
+from daemon.connections import Connections
 from daemon.kept import one_line
 from schema.changelog import create_slot_command
 from schema.inspection import Table
@@ -47,15 +47,10 @@ async def sound(
     """
     if await (await connection.execute(STATEMENTS["copied"], {"slot": place.slot})).fetchone() != (False,):
         raise SlotLost(COPY)
-    row = await (await connection.execute(STATEMENTS["guard"], {"slot": place.slot})).fetchone()
-    if row is None:
-        raise SlotLost("capture from the change log was uninstalled")
-    there, status, _, _, _, gap, _, ended, ahead = row
-    if ended:
+    now = await standing(connection, place.slot)
+    if now.ended:
         raise Retired
-    # Ahead: on a standby that took over, whose slot came further than what we wrote.
-    reasons = {"missing": not there, "invalidated": status == "lost", "gap": gap, "ahead": ahead}
-    reason = next((reason for reason, holds in reasons.items() if holds), None)
+    reason = now.lost or ("ahead" if now.ahead else None)
     if reason is None:
         return place
     replication = Stream(await connections.open_replication("orderbell change log's slot"))
@@ -70,7 +65,7 @@ async def sound(
         )
         # Should we end between here and the reconciliation, the new slot alone would look as if nothing was missed.
         await connection.execute(STATEMENTS["mark_gap"], {"slot": place.slot})
-        if there:
+        if now.there:
             await connection.execute("SELECT pg_drop_replication_slot(%s)", (place.slot,))
         began, snapshot = await _create(connection, replication, place.slot)
         try:
@@ -128,11 +123,8 @@ async def _catch_up(connections: Connections, settings: Settings, place: Positio
 
 def _tables(settings: Settings) -> list[tuple[Watch, Table]]:
     """The watched tables as they are. Raises :class:`NotRebuilt` where one is not as its watch says."""
-    with psycopg.connect(
-        autocommit=True, **parameters(settings.database, "orderbell change log's tables")
-    ) as connection:
-        found = tables_of(connection, settings)
-    for watch, table in found:
+    found = watched(settings)
+    for watch, table, *_ in found:
         wanted = (watch.key, *(() if watch.live else (watch.event_column,)))
         missing = [column for column in wanted if table is None or column not in table.columns]
         if missing:
@@ -140,4 +132,4 @@ def _tables(settings: Settings) -> list[tuple[Watch, Table]]:
                 f"the slot was lost, and what was missed cannot be found out: {watch.table} has no"
                 f" {' and '.join(missing) if table is not None else 'table'}: mend [[watch]] {watch.name}, and restart"
             )
-    return [(watch, table) for watch, table in found if table is not None]
+    return [(watch, table) for watch, table, *_ in found if table is not None]

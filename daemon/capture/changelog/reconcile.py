@@ -8,7 +8,6 @@ between them, and nothing is told twice.
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -184,8 +183,9 @@ async def _written_since(
     connection: AsyncConnection[TupleRow], watch: Watch, table: Table, age: int
 ) -> AsyncIterator[list[tuple[str, str]]]:
     """Key and JSON of rows, some at a time, through a cursor of the server: the table may be of any size."""
-    async with _cursor(connection, _query(watch, table, age)) as fetch:
-        while rows := await fetch():
+    async with connection.cursor(name="orderbell_missed") as cursor:
+        await cursor.execute(_query(watch, table, age))
+        while rows := await cursor.fetchmany(PORTION):
             yield [(key, new) for key, new in rows]
 
 
@@ -198,14 +198,3 @@ def _query(watch: Watch, table: Table, age: int) -> Composed:
         age=SQL(str(age)),
         id=Identifier(watch.key),
     )
-
-
-@asynccontextmanager
-async def _cursor(connection: AsyncConnection[TupleRow], query: Composed) -> AsyncIterator[Any]:
-    async with connection.cursor(name="orderbell_missed") as cursor:
-        await cursor.execute(query)
-
-        async def fetch() -> list[TupleRow]:
-            return await cursor.fetchmany(PORTION)
-
-        yield fetch

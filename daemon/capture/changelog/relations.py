@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from config import Settings
@@ -100,39 +101,44 @@ class Relations:
         self._kinds.update(kinds_of(unknown, await cursor.fetchall()))
 
 
+class Watched(NamedTuple):
+    """A watch, and what it was installed on."""
+
+    watch: Watch
+    table: Table | None
+    """By its name, else the one that it was installed on, should that be called otherwise now."""
+    relation: int | None
+    """The oid of the one that it was installed on."""
+    since: int
+    until: int | None
+    """It is captured from the log between these (LSNs)."""
+
+
 def claims(settings: Settings) -> Claims:
     """Who reads which table. Asks the database; raises psycopg.Error."""
     found: Claims = {}
+    for watch, table, relation, since, until in watched(settings):
+        claim = Claim(watch, since, until, partitioned=table is not None and table.kind == "p")
+        oids = {member.oid for member in table.family} if table is not None else set()
+        for oid in oids | ({relation} if relation is not None else set()):
+            found.setdefault(oid, []).append(claim)
+    return found
+
+
+def watched(settings: Settings) -> list[Watched]:
+    """Every watch of the configuration. Asks the database; raises psycopg.Error."""
     with psycopg.connect(
         autocommit=True, **parameters(settings.database, "orderbell change log's tables")
     ) as connection:
-        installed = _installed(connection)
-        for watch, table in tables_of(connection, settings):
-            relation, since, until = installed.get(watch.name, (None, 0, None))
-            claim = Claim(watch, since, until, partitioned=table is not None and table.kind == "p")
-            oids = {member.oid for member in table.family} if table is not None else set()
-            for oid in oids | ({relation} if relation is not None else set()):
-                found.setdefault(oid, []).append(claim)
+        installed = {name: row for name, *row in connection.execute(SQL["watches"]).fetchall()}
+        found = []
+        for watch in settings.watch:
+            relation, since, until = installed.get(watch.name, (None, None, None))
+            table = find_table(connection, watch.table)
+            if table is None and relation is not None:
+                named = "SELECT oid::regclass::text FROM pg_class WHERE oid = %s"
+                name = connection.execute(named, (relation,)).fetchone()
+                table = find_table(connection, name[0]) if name is not None else None
+            place = lsn_of(since) if since else 0
+            found.append(Watched(watch, table, relation, place, lsn_of(until) if until else None))
     return found
-
-
-def tables_of(connection: Connection[TupleRow], settings: Settings) -> list[tuple[Watch, Table | None]]:
-    """Each watch's table: by its name, else the one that it was installed on, should that be called otherwise now."""
-    installed = _installed(connection)
-    found = []
-    for watch in settings.watch:
-        table = find_table(connection, watch.table)
-        relation = installed.get(watch.name, (None, 0, None))[0]
-        if table is None and relation is not None:
-            row = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE oid = %s", (relation,)).fetchone()
-            table = find_table(connection, row[0]) if row is not None else None
-        found.append((watch, table))
-    return found
-
-
-def _installed(connection: Connection[TupleRow]) -> dict[str, tuple[int | None, int, int | None]]:
-    """Watch -> its table's oid, and the places from and up to which it is captured from the log."""
-    return {
-        name: (relation, lsn_of(since) if since else 0, lsn_of(until) if until else None)
-        for name, relation, since, until in connection.execute(SQL["watches"]).fetchall()
-    }

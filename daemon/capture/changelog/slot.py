@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 from psycopg import AsyncConnection
@@ -30,6 +31,40 @@ class SlotLost(RuntimeError):
 
 class Retired(Exception):
     """Everything that is read from the log has been read: the triggers capture now."""
+
+
+class Standing(NamedTuple):
+    """How the slot stands, and the place beside it. Where there is no slot, its sizes are None."""
+
+    there: bool
+    wal_status: str | None
+    lag_bytes: int
+    """Not confirmed yet."""
+    retained_bytes: int
+    """Kept on the server's disk."""
+    safe_bytes: int | None
+    """That may still be written before the slot is given up; None: never."""
+    gap: bool
+    ending: bool
+    """Triggers have taken over."""
+    ended: bool
+    """And all is read up to there."""
+    ahead: bool
+    """It was confirmed beyond the place: on a standby that took over, whose slot came further than what we wrote."""
+
+    @property
+    def lost(self) -> str | None:
+        """Why it cannot be read on; None where it can."""
+        reasons = {"missing": not self.there, "invalidated": self.wal_status == "lost", "gap": self.gap}
+        return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+async def standing(connection: AsyncConnection[TupleRow], slot: str) -> Standing:
+    """How it stands now. Raises :class:`SlotLost` where nothing is to be read any more, and psycopg.Error."""
+    row = await (await connection.execute(SQL["standing"], {"slot": slot})).fetchone()
+    if row is None:
+        raise SlotLost("capture from the change log was uninstalled")
+    return Standing(*row)
 
 
 class SlotGuard:
@@ -82,23 +117,21 @@ class SlotGuard:
 
     async def _look(self, connection: AsyncConnection[TupleRow]) -> None:
         slot = self._place.slot
-        row = await (await connection.execute(SQL["guard"], {"slot": slot})).fetchone()
-        if row is None:
-            raise SlotLost("capture from the change log was uninstalled")
-        there, status, lag, retained, safe, gap, ending, ended, _ = row
-        if not there or status == "lost" or gap:
-            raise SlotLost(_why(there=there, gap=gap))
-        if ended:
+        now = await standing(connection, slot)
+        if now.lost is not None:
+            raise SlotLost(now.lost)
+        if now.ended:
             raise Retired
-        if ending:
+        if now.ending:
             self._marked = "0/0"  # a mark at once, so that the place moves on where nothing else does
-        metrics.CHANGELOG_LAG_BYTES.labels(slot).set(max(lag, 0))
-        metrics.CHANGELOG_RETAINED_BYTES.labels(slot).set(max(retained, 0))
-        if safe is not None:
-            metrics.CHANGELOG_SAFE_BYTES.labels(slot).set(max(safe, 0))
+        metrics.CHANGELOG_LAG_BYTES.labels(slot).set(max(now.lag_bytes, 0))
+        metrics.CHANGELOG_RETAINED_BYTES.labels(slot).set(max(now.retained_bytes, 0))
+        if now.safe_bytes is not None:
+            metrics.CHANGELOG_SAFE_BYTES.labels(slot).set(max(now.safe_bytes, 0))
         threshold = self._settings.capture.lag_warning_bytes
-        self._warn("lag", retained > threshold, "changelog.lag", retained_bytes=retained, lag_bytes=lag)
-        self._warn("unreserved", status == "unreserved", "changelog.nearly_lost", safe_bytes=safe)
+        sizes = {"retained_bytes": now.retained_bytes, "lag_bytes": now.lag_bytes}
+        self._warn("lag", now.retained_bytes > threshold, "changelog.lag", **sizes)
+        self._warn("unreserved", now.wal_status == "unreserved", "changelog.nearly_lost", safe_bytes=now.safe_bytes)
         silent = (datetime.now(UTC) - self._beaten_at).total_seconds()
         limit = SILENCE * self._settings.capture.heartbeat_seconds
         self._warn("silent", silent > limit, "changelog.silent", seconds=round(silent))
@@ -137,9 +170,3 @@ class SlotGuard:
         elif not wrong and problem in self._warned:
             self._warned.discard(problem)
             log.info("changelog.well_again", problem=problem, slot=self._place.slot)
-
-
-def _why(*, there: bool, gap: bool) -> str:
-    if not there:
-        return "missing"
-    return "gap" if gap else "invalidated"
