@@ -58,6 +58,10 @@ class LiveFeed:
         """Whether anybody here would see what is published to this person."""
         return self._hub.connections_of(user_id) > 0
 
+    def concerns(self, user_id: str) -> bool:
+        """Whether anybody would see what is published to this person, here or at another daemon for all we know."""
+        return self._hub.concerns(user_id)
+
     def catch_up(self, since: float) -> None:
         """Of a broadcast that began then (``time.monotonic()``), only those who were here at that moment were told."""
         self._hub.tell_of_many(since)

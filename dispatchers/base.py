@@ -23,7 +23,11 @@ class Kind(StrEnum):
     """Takes the place of what a device shows: it holds no longer."""
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes a delivery. It is not frozen all the same, nor is what one provider said: Python takes three times as
+# long to make a value that is, and there are thousands a second.
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Delivery:
     """One notification on one channel to one address, with everything that is needed to send it.
 
@@ -89,7 +93,7 @@ class Fault(Enum):
     """A login, an account, a certificate: nothing passes this provider until somebody has put it right."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Try:
     """One provider asked once; within one attempt several may be asked, one after the other."""
 
@@ -108,7 +112,7 @@ class Try:
 # ``tries`` is empty where no provider was asked: nothing was sent then, and the attempt has cost nothing.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Sent:
     """The provider took it; ``provider_id`` is what it calls the message."""
 

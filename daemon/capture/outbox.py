@@ -38,7 +38,7 @@ class Unreadable(ValueError):
     """A captured row that no change can be made of; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Captured:
     """A row of ``orderbell.change``, as it was taken."""
 

@@ -63,6 +63,7 @@ _NEAR_PHONE = re.compile(
 _FAILING_ROW = re.compile(r"(Failing row contains )\(.*\)", re.DOTALL)
 _KEY_OF_ROW = re.compile(r"(Key \([^)]*\)=)\((?:[^)]|\)(?!\s|$))*\)")
 _COPIED = re.compile(r"(COPY [\w.\"]+, line \d+(?:, column [\w\"]+)?: )\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_JSON_READ = re.compile(r"(JSON data, line \d+: ).*")
 _PUSH_KEYS = re.compile(r"\{[^{}]*\"endpoint\"[^{}]*(?:\{[^{}]*\}[^{}]*)?\}")
 
 
@@ -79,6 +80,7 @@ def redacted(text: str, *, only_secrets: bool = False) -> str:
     text = _FAILING_ROW.sub(rf"\1{VALUES}", text)
     text = _KEY_OF_ROW.sub(rf"\1{VALUES}", text)
     text = _COPIED.sub(rf"\1{VALUES}", text)
+    text = _JSON_READ.sub(rf"\1{VALUES}", text)
     text = _URL.sub(lambda found: _place(found[0]), text)
     text = _EMAIL.sub(EMAIL, text)
     text = _PHONE.sub(PHONE, text)

@@ -18,7 +18,7 @@ QUIET = "quiet"
 """The name under which messages wait for the same person's night to end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class When:
     """The moment, and what it is waited for under: None where it is not to be put together with others."""
 

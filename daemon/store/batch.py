@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,10 +10,10 @@ import structlog
 
 from daemon import metrics
 from daemon.capture.outbox import Captured
-from daemon.planning.values import Event, Plan
+from daemon.planning.values import Event
 from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
-from daemon.store.write import Written
+from daemon.store.written import Written
 from dispatchers.base import Delivery
 from dispatchers.websocket.contract import Status
 
@@ -43,21 +43,22 @@ class Batch:
     leased: list[Delivery] = field(default_factory=list)
     taken_back: list[TakenBack] = field(default_factory=list)
     spent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _written: list[Written] = field(default_factory=list)
     _events: Counter[str] = field(default_factory=Counter)
     _remarks: int = 0
     _notifications: Counter[str] = field(default_factory=Counter)
     _skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
     _errors: list[str] = field(default_factory=list)
 
-    def add(self, plan: Plan, written: Written, taken_back: Sequence[TakenBack], dropped: Sequence[str]) -> None:
+    def add(self, written: Written, taken_back: Sequence[TakenBack], dropped: Sequence[str]) -> None:
         """A piece that is written."""
-        self.live += written.live
-        self.leased += written.leased
+        plan = written.plan
+        self._written.append(written)
         self.taken_back += taken_back
         self.spent.update(plan.spent)
         if not written.continues:
             if self.traced is not None:
-                self.traced += enumerate((planned.event for planned in plan.events), written.first_event)
+                self.traced += enumerate((planned.event for planned in plan.events), written.ids.events)
             self._events.update(planned.event.name for planned in plan.events)
         self._remarks += sum(1 for planned in plan.events if planned.remarks)
         self._notifications.update(notification.audience for notification in plan.notifications)
@@ -65,6 +66,13 @@ class Batch:
         self._skipped.update((channel, "superseded") for channel in written.superseded)
         self._skipped.update((channel, "withdrawn") for channel in dropped)
         self._errors += [message.words.error for message in plan.messages if message.words.error]
+
+    def hand_over(self, concerned: Callable[[str], bool]) -> None:
+        """Make what workers and screens are given of the pieces so far; on screens, of those who are ``concerned``."""
+        for written in self._written:
+            self.live += written.live(concerned)
+            self.leased += written.leased()
+        self._written.clear()
 
     def report(self, known_events: Collection[str]) -> None:
         """Count everything that the batch made, and log what somebody should look at."""

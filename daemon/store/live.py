@@ -27,6 +27,9 @@ class Live(Protocol):
     def listening(self, user_id: str) -> bool:
         """Whether anybody would see what is published to this person: of a broadcast, only that is published."""
 
+    def concerns(self, user_id: str) -> bool:
+        """Whether anybody would see what is published to this person, here or at another daemon for all we know."""
+
     def catch_up(self, since: float) -> None:
         """Whoever has joined since then (``time.monotonic()``) may have been left out of a broadcast."""
 
@@ -49,6 +52,9 @@ class Nobody:
     def sighted(self, sightings: Sequence[Sighting]) -> None: ...
 
     def listening(self, user_id: str) -> bool:  # noqa: ARG002
+        return False
+
+    def concerns(self, user_id: str) -> bool:  # noqa: ARG002
         return False
 
     def catch_up(self, since: float) -> None: ...

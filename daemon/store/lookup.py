@@ -1,7 +1,7 @@
 """Audiences and people, from the application's own tables: one query per audience and batch, one for the people."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +10,11 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Audience, People, Watch, as_psycopg, parameters_of
-from daemon.planning.known import Audiences, Choices, Failing, Hold, Known
+from daemon.planning.known import Audiences, Failing, Hold, Known
 from daemon.planning.policy import Policy
-from daemon.planning.values import Event, Person
+from daemon.planning.values import Event
 from daemon.store.conditions import holding
-from daemon.store.person import person_of
+from daemon.store.person import addresses_in, person_of
 from dispatchers.canonical import canonical
 from schema.queries import statements
 
@@ -61,13 +61,39 @@ class Lookup:
     ) -> Known:
         """What there is to know of everyone whom ``audiences`` name."""
         ids = sorted({user for of_event in audiences for users in of_event.values() for user in users})
-        people = await self._people(cursor, ids, policy.channels)
-        if not people:
+        rows = await self._rows(cursor, ids)
+        if not rows:
             return Known(failing=failing)
+        addresses = {str(row["user_id"]): addresses_in(row) for row in rows}
+        spelled = self._spelled(addresses.values(), policy.channels)
+        parameters = {
+            "ids": ids,
+            "devices": "webpush" in policy.channels,
+            "channels": [channel for channel, _ in spelled],
+            "addresses": [address for _, address in spelled],
+        }
+        await cursor.execute(SQL["known"], parameters)
+        own, devices, choices, suppressed = (found or () for found in await cursor.fetchone() or ((), (), (), ()))
+        if devices:
+            for user, subscriptions in _by_user(devices).items():
+                if user in addresses and not addresses[user]["webpush"]:  # the application's own column comes first
+                    addresses[user]["webpush"] = subscriptions
+        settings = {
+            user: (locale, zone, quiet, datetime.fromisoformat(snoozed) if snoozed else None, do_not_disturb)
+            for user, locale, zone, quiet, snoozed, do_not_disturb in own
+        }
         return Known(
-            people=people,
-            suppressed=await self._suppressed(cursor, people, policy.channels),
-            choices=await self._choices(cursor, ids),
+            people={
+                user: person_of(row, addresses[user], settings.get(user))
+                for row in rows
+                for user in (str(row["user_id"]),)
+            },
+            suppressed={
+                (channel, address): reason
+                for channel, known, reason in suppressed
+                for address in spelled[channel, known]
+            },
+            choices={(user, category, channel): wanted for user, category, channel, wanted in choices},
             windows=await self._windows(cursor, ids, policy),
             spent=await self._spent(cursor, ids, policy),
             failing=failing,
@@ -97,21 +123,15 @@ class Lookup:
             failing |= {each for each in steps if events[each[0]].key not in holds | unsaid}
         return failing
 
-    async def _people(
-        self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], channels: Collection[str]
-    ) -> dict[str, Person]:
-        """Those whom the application knows, by user id, with what they chose here."""
+    async def _rows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What the application says of those of ``ids`` whom it knows."""
         if not ids or self._people_query is None:
-            return {}
+            return []
         await cursor.execute(self._people_query, {"ids": ids})
         columns = [column.name for column in cursor.description or ()]
         if "user_id" not in columns:
             raise LookupFailed("people.query must yield a column user_id: SELECT id AS user_id, ...")
-        rows = [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
-        devices = await self._push_subscriptions(cursor, ids) if "webpush" in channels else {}
-        await cursor.execute(SQL["persons"], {"ids": ids})
-        own = {row[0]: row[1:] for row in await cursor.fetchall()}
-        return {str(row["user_id"]): person_of(row, devices, own.get(str(row["user_id"]))) for row in rows}
+        return [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
 
     async def _windows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], policy: Policy) -> dict[Hold, datetime]:
         if not policy.digests and not policy.throttles:
@@ -132,33 +152,18 @@ class Lookup:
         await cursor.execute(SQL["spent"], parameters)
         return {(user, throttle): count for user, throttle, count in await cursor.fetchall()}
 
-    async def _suppressed(
-        self, cursor: AsyncCursor[TupleRow], people: Mapping[str, Person], channels: Collection[str]
-    ) -> dict[tuple[str, str], str]:
-        """The (channel, address) of these people that nothing is sent to any more, as the application spells them, and
-        why.
-        """
+    def _spelled(
+        self, people: Iterable[Mapping[str, Sequence[str]]], channels: Collection[str]
+    ) -> dict[tuple[str, str], list[str]]:
+        """Each (channel, address) as it is kept -> as the application spells it: some spell one in several ways."""
         spelled: dict[tuple[str, str], list[str]] = {}
-        for person in people.values():
-            for channel, addresses in person.addresses.items():
+        for of_person in people:
+            for channel, addresses in of_person.items():
                 if channel in channels and channel != "webpush":  # a device that is gone is removed instead
                     for address in addresses:
                         key = (channel, canonical(channel, address, self._default_region))
                         spelled.setdefault(key, []).append(address)
-        if not spelled:
-            return {}
-        keys = list(spelled)
-        parameters = {"channels": [channel for channel, _ in keys], "addresses": [address for _, address in keys]}
-        await cursor.execute(SQL["suppressed"], parameters)
-        return {
-            (channel, address): reason
-            for channel, known, reason in await cursor.fetchall()
-            for address in spelled[channel, known]
-        }
-
-    async def _choices(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]) -> Choices:
-        await cursor.execute(SQL["choices"], {"ids": ids})
-        return {(user, category, channel): wanted for user, category, channel, wanted in await cursor.fetchall()}
+        return spelled
 
     async def members(
         self, cursor: AsyncCursor[TupleRow], name: str, audience: Audience, events: Sequence[Event]
@@ -200,15 +205,14 @@ class Lookup:
             raise LookupFailed(f"audience.{name}.query must yield (user_id): {error}") from None
         return [row[0] for row in await cursor.fetchall()]
 
-    async def _push_subscriptions(
-        self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]
-    ) -> dict[str, tuple[str, ...]]:
-        await cursor.execute(SQL["push_subscriptions"], {"ids": ids})
-        found: dict[str, list[str]] = {}
-        for user, endpoint, p256dh, auth in await cursor.fetchall():
-            subscription = {"endpoint": endpoint, "keys": {"p256dh": p256dh, "auth": auth}}
-            found.setdefault(user, []).append(json.dumps(subscription))
-        return {user: tuple(subscriptions) for user, subscriptions in found.items()}
+
+def _by_user(devices: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """User id -> push subscriptions, from rows of the database."""
+    found: dict[str, tuple[str, ...]] = {}
+    for user, endpoint, p256dh, auth in devices:
+        subscription = json.dumps({"endpoint": endpoint, "keys": {"p256dh": p256dh, "auth": auth}})
+        found[user] = (*found.get(user, ()), subscription)
+    return found
 
 
 def _value(value: Any) -> str | None:

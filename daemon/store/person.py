@@ -18,21 +18,25 @@ AT_MOST_WINDOWS = 50
 """Of one person: each costs time whenever they are told something."""
 
 
-def person_of(row: Mapping[str, Any], devices: Mapping[str, tuple[str, ...]], own: Sequence[Any] | None) -> Person:
-    """``row`` is what people.query says, ``devices`` user id -> push subscriptions, ``own`` the person's settings:
-    locale, time zone, quiet hours, snoozed until, do not disturb.
+def addresses_in(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Channel -> addresses, in a row of people.query: besides e-mail and phone, any further column is the address on
+    the channel of that name.
     """
-    user = str(row["user_id"])
     addresses = {
         "email": _addresses(row.get("email")),
         "sms": _addresses(row.get("phone")),
-        "webpush": devices.get(user, ()),
+        "webpush": (),
     }
-    # Any further column is the address on the channel of that name.
-    addresses |= {channel: _addresses(value) for channel, value in row.items() if channel not in _KNOWN}
+    return addresses | {channel: _addresses(value) for channel, value in row.items() if channel not in _KNOWN}
+
+
+def person_of(row: Mapping[str, Any], addresses: Mapping[str, tuple[str, ...]], own: Sequence[Any] | None) -> Person:
+    """``row`` is what people.query says, ``own`` the person's settings: locale, time zone, quiet hours, snoozed until,
+    do not disturb.
+    """
     locale, time_zone, quiet, snoozed_until, do_not_disturb = own or (None, None, None, None, False)
     return Person(
-        user_id=user,
+        user_id=str(row["user_id"]),
         name=str(row.get("name") or "").strip(),
         locale=locale or str(row.get("locale") or "").strip(),
         time_zone=time_zone or str(row.get("time_zone") or "").strip(),

@@ -37,7 +37,8 @@ from daemon.store.published import Published
 from daemon.store.reading import read, said, set_aside
 from daemon.store.rooms import statuses
 from daemon.store.withdraw import withdraw
-from daemon.store.write import Written, write
+from daemon.store.write import write
+from daemon.store.written import Written
 from daemon.tracing import NOBODY, Tracer
 from schema import locks
 from schema.queries import statements
@@ -54,8 +55,6 @@ LOCKED_SECONDS = 0.2
 
 LAST = 2**63 - 1
 """No notification has a higher id."""
-
-NOTHING = Plan((), (), (), (), ())
 
 RECONNECT_SECONDS = (0.1, 5.0)
 """The first and the longest wait before a lost connection is made again."""
@@ -248,7 +247,7 @@ class Planner:
                     await cursor.execute(SQL["extend"], {"key": key, "expires_at": end})
                 if reading.cancelled:
                     gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, p.policy.catalogue, now)
-                    batch.add(NOTHING, Written((), ()), gone, dropped)
+                    batch.add(Written(), gone, dropped)
         except BaseException:
             # Not committed, or not known to be: what was leased after all is taken up when its lease ends.
             for channel, count in leased.items():
@@ -280,14 +279,15 @@ class Planner:
             p.node,
             p.lease_seconds,
             batch.now,
-            self._screens.listening if batch.broadcast else lambda _: True,
             event_id if piece.mentioned is not None else None,
         )
         gone, dropped = await withdraw(
-            cursor, planned.withdrawals, [], written.first_notification, p.policy.catalogue, batch.now
+            cursor, planned.withdrawals, [], written.ids.notifications, p.policy.catalogue, batch.now
         )
-        batch.add(planned, written, gone, dropped)
-        return written.first_event
+        batch.add(written, gone, dropped)
+        if batch.broadcast:
+            batch.hand_over(self._screens.listening)  # its rows are many, and this piece's are not kept
+        return written.ids.events
 
     async def _known_elsewhere(self, piece: Piece, failing: Failing) -> Known:
         """What there is to know of a later piece's people, read outside the transaction that waits for it."""
@@ -311,6 +311,7 @@ class Planner:
 
     def _tell(self, batch: Batch) -> None:
         """After the commit: hand over, publish, count."""
+        batch.hand_over(self._screens.concerns)
         self._room.accept(batch.leased)
         if batch.live:
             self._screens.publish(batch.live)

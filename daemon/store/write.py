@@ -1,50 +1,44 @@
-"""A plan as rows: ids are given, everything goes in by COPY, and what is due at once is born leased to this node.
+"""Writing a plan: ids are given, everything goes in at once, and what is due at once is born leased to this node.
+
+A large plan goes in by COPY, a small one in one statement: two rows by COPY into each of four tables take eight
+journeys to the server.
 
 Born leased: a delivery that the own workers have room for is written as already claimed, and handed to them in memory
 after the commit. Claiming it would be one write of three. (design 7)
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
+import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from daemon.planning.values import Plan, PlannedNotification
-from dispatchers.base import Delivery
+from daemon.planning.values import Plan
+from daemon.store.rows import (
+    DELIVERY,
+    EVENT,
+    MESSAGE,
+    NOTIFICATION,
+    RELATIVE,
+    SKIPPED,
+    Ids,
+    Row,
+    deliveries_of,
+    events_of,
+    messages_of,
+    notifications_of,
+    skipped_of,
+)
+from daemon.store.written import Written
 from schema.queries import statements
 
 SQL = statements("plan")
 
-LONG_VALUE = 2_000
-"""Characters; a longer value of the row is kept shortened in event.data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written, for those who take it up after the commit."""
-
-    live: tuple[Delivery, ...]
-    """One per notification, for the hub; address is the user id."""
-    leased: tuple[Delivery, ...]
-    first_notification: int = 0
-    first_event: int = 0
-    continues: bool = False
-    """It went on with an event that was written before."""
-    superseded: tuple[str, ...] = ()
-    """Channels of the older deliveries that this plan replaced, one entry each."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    events: int
-    messages: int
-    notifications: int
-    deliveries: int
+SMALL = 100
+"""Rows: some ten orders. From thirty on, COPY is the quicker way."""
 
 
 async def write(
@@ -54,56 +48,89 @@ async def write(
     node: str,
     lease_seconds: float,
     now: datetime,
-    listening: Callable[[str], bool] = lambda _: True,
     event_id: int | None = None,
 ) -> Written:
     """Write ``plan`` in the cursor's transaction; of each channel as many deliveries as ``room`` says, the first ones,
-    are born leased to ``node``. Only who is ``listening`` needs to be told live: the others have their inbox.
-    With ``event_id``, the plan goes on with that event, which is written already.
+    are born leased to ``node``. With ``event_id``, the plan goes on with that event, which is written already.
     """
     if not plan.events:
-        return Written((), ())
-    ids = await _reserve(cursor, plan)
+        return Written()
+    leased = _lease(plan, room, now)
+    lease = (node, now + timedelta(seconds=lease_seconds))
+    superseded = await _supersede(cursor, plan)
+    if event_id is None and _rows_of(plan) <= SMALL:
+        ids = await _write_at_once(cursor, plan, leased, lease, now)
+    else:
+        ids = await _copy_all(cursor, plan, leased, lease, now, event_id)
+    await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
+    return Written(plan, ids, now, sorted(leased), continues=event_id is not None, superseded=superseded)
+
+
+async def _write_at_once(
+    cursor: AsyncCursor[TupleRow], plan: Plan, leased: set[int], lease: tuple[str, datetime], now: datetime
+) -> Ids:
+    parameters = {
+        **_counts(plan),
+        "event": _json(EVENT, events_of(plan, RELATIVE, now)),
+        "message": _json(MESSAGE, messages_of(plan, RELATIVE)),
+        "notification": _json(NOTIFICATION, notifications_of(plan, RELATIVE, now)),
+        "delivery": _json(DELIVERY, deliveries_of(plan, RELATIVE, leased, *lease, now)),
+        "skipped": _json(SKIPPED, skipped_of(plan, RELATIVE, now)),
+    }
+    await cursor.execute(SQL["write_at_once"], parameters)
+    return _ids(await cursor.fetchone())
+
+
+def _json(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Raises psycopg.DataError where COPY would, before the server sees it: its message would have words in it."""
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    if any(type(value) is str and "\0" in value for row in named for value in row.values()):
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return json.dumps(named, default=datetime.isoformat, ensure_ascii=False)
+
+
+async def _copy_all(
+    cursor: AsyncCursor[TupleRow],
+    plan: Plan,
+    leased: set[int],
+    lease: tuple[str, datetime],
+    now: datetime,
+    event_id: int | None,
+) -> Ids:
+    await cursor.execute(SQL["reserve_ids"], _counts(plan))
+    ids = _ids(await cursor.fetchone())
     if event_id is None:
-        await _copy(cursor, "copy_event", _events(plan, ids, now))
+        await _copy(cursor, "copy_event", events_of(plan, ids, now))
     else:
         ids = replace(ids, events=event_id)
-    await _copy(cursor, "copy_message", _messages(plan, ids))
-    await _copy(cursor, "copy_notification", _notifications(plan, ids, now))
-    await _copy(cursor, "copy_history", _skipped(plan, ids, now))
-    leased = _lease(plan, room, now)
-    lease_end = now + timedelta(seconds=lease_seconds)
-    superseded = await _supersede(cursor, plan)
-    await _copy(cursor, "copy_delivery", _deliveries(plan, ids, leased, node, lease_end, now))
-    await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
-    shown = [index for index, n in enumerate(plan.notifications) if not n.withdrawn and listening(n.person.user_id)]
-    return Written(
-        first_notification=ids.notifications,
-        first_event=ids.events,
-        continues=event_id is not None,
-        superseded=superseded,
-        live=tuple(_live(plan, ids, index, now) for index in shown),
-        leased=tuple(_delivery(plan, ids, index, now) for index in sorted(leased)),
-    )
+    await _copy(cursor, "copy_message", messages_of(plan, ids))
+    await _copy(cursor, "copy_notification", notifications_of(plan, ids, now))
+    await _copy(cursor, "copy_history", skipped_of(plan, ids, now))
+    await _copy(cursor, "copy_delivery", deliveries_of(plan, ids, leased, *lease, now))
+    return ids
 
 
-async def _reserve(cursor: AsyncCursor[TupleRow], plan: Plan) -> _Ids:
-    await cursor.execute(
-        SQL["reserve_ids"],
-        {
-            "events": len(plan.events),
-            "messages": max(1, len(plan.messages)),
-            "notifications": max(1, len(plan.notifications)),
-            "deliveries": max(1, len(plan.deliveries) + len(plan.skipped)),
-        },
-    )
-    row = await cursor.fetchone()
+def _rows_of(plan: Plan) -> int:
+    return sum(map(len, (plan.events, plan.messages, plan.notifications, plan.deliveries, plan.skipped)))
+
+
+def _counts(plan: Plan) -> dict[str, int]:
+    return {
+        "events": len(plan.events),
+        "messages": max(1, len(plan.messages)),
+        "notifications": max(1, len(plan.notifications)),
+        "deliveries": max(1, len(plan.deliveries) + len(plan.skipped)),
+    }
+
+
+def _ids(row: TupleRow | None) -> Ids:
     if row is None:
         raise LookupError("no ids were given")
-    return _Ids(*row)
+    return Ids(*row)
 
 
-async def _copy(cursor: AsyncCursor[TupleRow], name: str, rows: Iterator[tuple[Any, ...]]) -> None:
+async def _copy(cursor: AsyncCursor[TupleRow], name: str, rows: Iterable[Row]) -> None:
+    rows = iter(rows)
     first = next(rows, None)
     if first is None:
         return
@@ -143,171 +170,3 @@ def _lease(plan: Plan, room: Mapping[str, int], now: datetime) -> set[int]:
             left[delivery.channel] -= 1
             leased.add(index)
     return leased
-
-
-def _events(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
-    for index, planned in enumerate(plan.events):
-        event = planned.event
-        yield (
-            ids.events + index,
-            event.name,
-            event.subject,
-            event.watch,
-            event.key,
-            event.label,
-            json.dumps({k: _kept(v) for k, v in event.row.items()}, default=_plain),
-            list(planned.remarks),
-            event.captured_at,
-            now,
-            event.idempotency_key,
-        )
-
-
-def _messages(plan: Plan, ids: _Ids) -> Iterator[tuple[Any, ...]]:
-    for index, message in enumerate(plan.messages):
-        w = message.words
-        yield (
-            ids.messages + index,
-            ids.events + message.event,
-            message.audience,
-            message.locale,
-            w.title,
-            w.body,
-            w.text,
-            w.url,
-            w.action,
-            w.error,
-        )
-
-
-def _notifications(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
-    for index, n in enumerate(plan.notifications):
-        event = plan.events[n.event].event
-        yield (
-            ids.notifications + index,
-            ids.events + n.event,
-            ids.messages + n.message,
-            n.person.user_id,
-            event.name,
-            event.subject,
-            n.audience,
-            n.category.value,
-            n.priority.value,
-            now,
-            n.expires_at,
-            n.critical,
-            now if n.withdrawn else None,
-        )
-
-
-def _skipped(plan: Plan, ids: _Ids, now: datetime) -> Iterator[tuple[Any, ...]]:
-    first = ids.deliveries + len(plan.deliveries)
-    for index, s in enumerate(plan.skipped):
-        yield (
-            first + index,
-            ids.notifications + s.notification,
-            s.channel,
-            s.address,
-            "skipped",
-            s.reason,
-            0,
-            s.detail,
-            now,
-        )
-
-
-def _deliveries(
-    plan: Plan, ids: _Ids, leased: set[int], node: str, lease_end: datetime, now: datetime
-) -> Iterator[tuple[Any, ...]]:
-    for index, d in enumerate(plan.deliveries):
-        n = plan.notifications[d.notification]
-        state = ("sending", lease_end, node, 1) if index in leased else ("pending", d.due_at, None, 0)
-        yield (
-            ids.deliveries + index,
-            ids.notifications + d.notification,
-            d.channel,
-            d.address,
-            n.person.name,
-            plan.messages[d.message if d.message is not None else n.message].locale,
-            *state,
-            n.expires_at,
-            n.person.user_id,
-            plan.events[n.event].event.subject,
-            n.audience,
-            d.step,
-            d.zone or None,
-            d.hold,
-            None if d.message is None else ids.messages + d.message,
-            # From when it is late: the application's commit, or its own time where that comes later.
-            d.due_at if d.due_at > now else plan.events[n.event].event.captured_at,
-        )
-
-
-def _delivery(plan: Plan, ids: _Ids, index: int, now: datetime) -> Delivery:
-    d = plan.deliveries[index]
-    n = plan.notifications[d.notification]
-    full = _full(
-        plan,
-        ids,
-        n if d.message is None else replace(n, message=d.message),
-        d.notification,
-        now,
-        id_=ids.deliveries + index,
-        channel=d.channel,
-        address=d.address,
-    )
-    return full if d.step == 0 else replace(full, step=d.step)
-
-
-def _live(plan: Plan, ids: _Ids, index: int, now: datetime) -> Delivery:
-    n = plan.notifications[index]
-    return _full(plan, ids, n, index, now, id_=0, channel="websocket", address=n.person.user_id)
-
-
-def _full(
-    plan: Plan,
-    ids: _Ids,
-    n: PlannedNotification,
-    index: int,
-    now: datetime,
-    *,
-    id_: int,
-    channel: str,
-    address: str,
-) -> Delivery:
-    message = plan.messages[n.message]
-    event = plan.events[n.event].event
-    return Delivery(
-        id=id_,
-        attempt=1,
-        channel=channel,
-        address=address,
-        notification_id=ids.notifications + index,
-        user_id=n.person.user_id,
-        recipient_name=n.person.name,
-        locale=message.locale,
-        event=event.name,
-        subject=event.subject,
-        audience=n.audience,
-        category=n.category,
-        priority=n.priority,
-        title=message.words.title,
-        body=message.words.body,
-        text=message.words.text,
-        url=message.words.url,
-        action=message.words.action,
-        created_at=now,
-        expires_at=n.expires_at,
-        critical=n.critical,
-        wanted_at=event.captured_at,
-        event_id=ids.events + n.event,
-    )
-
-
-def _kept(value: Any) -> Any:
-    return value[: LONG_VALUE - 1] + "…" if isinstance(value, str) and len(value) > LONG_VALUE else value
-
-
-def _plain(value: Any) -> Any:
-    """Decimals as JSON numbers would lose their digits in a float: kept as text."""
-    return str(value) if isinstance(value, Decimal) else repr(value)

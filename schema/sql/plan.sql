@@ -44,8 +44,60 @@ SELECT setval('orderbell.event_id_seq', nextval('orderbell.event_id_seq') + %(ev
        setval('orderbell.delivery_id_seq', nextval('orderbell.delivery_id_seq') + %(deliveries)s - 1)
            - %(deliveries)s + 1;
 
--- name: push_subscriptions
-SELECT user_id, endpoint, p256dh, auth FROM orderbell.push_subscription WHERE user_id = ANY(%(ids)s) ORDER BY id;
+-- name: write_at_once
+-- A small plan: its ids and all its rows in one statement. The rows have positions in place of ids.
+WITH ids AS MATERIALIZED (
+    SELECT setval('orderbell.event_id_seq', nextval('orderbell.event_id_seq') + %(events)s - 1) - %(events)s + 1 AS event,
+           setval('orderbell.message_id_seq', nextval('orderbell.message_id_seq') + %(messages)s - 1)
+               - %(messages)s + 1 AS message,
+           setval('orderbell.notification_id_seq', nextval('orderbell.notification_id_seq') + %(notifications)s - 1)
+               - %(notifications)s + 1 AS notification,
+           setval('orderbell.delivery_id_seq', nextval('orderbell.delivery_id_seq') + %(deliveries)s - 1)
+               - %(deliveries)s + 1 AS delivery
+), events AS (
+    INSERT INTO orderbell.event
+        (id, name, subject, watch, key, label, data, remarks, captured_at, planned_at, idempotency_key)
+    SELECT i.event + e.id, name, subject, watch, key, label, data::json, remarks, captured_at, planned_at, idempotency_key
+    FROM ids i, json_to_recordset(%(event)s::json) AS e
+        (id bigint, name text, subject text, watch text, key text, label text, data text, remarks text[],
+         captured_at timestamptz, planned_at timestamptz, idempotency_key text)
+), messages AS (
+    INSERT INTO orderbell.message (id, event_id, audience, locale, title, body, text, url, action, error)
+    SELECT i.message + m.id, i.event + event_id, audience, locale, title, body, text, url, action, error
+    FROM ids i, json_to_recordset(%(message)s::json) AS m
+        (id bigint, event_id bigint, audience text, locale text, title text, body text, text text, url text, action text,
+         error text)
+), notifications AS (
+    INSERT INTO orderbell.notification
+        (id, event_id, message_id, user_id, event, subject, audience, category, priority, created_at, expires_at,
+         critical, withdrawn_at)
+    SELECT i.notification + n.id, i.event + event_id, i.message + message_id, user_id, n.event, subject, audience,
+           category, priority, created_at, expires_at, critical, withdrawn_at
+    FROM ids i, json_to_recordset(%(notification)s::json) AS n
+        (id bigint, event_id bigint, message_id bigint, user_id text, event text, subject text, audience text,
+         category text, priority text, created_at timestamptz, expires_at timestamptz, critical boolean,
+         withdrawn_at timestamptz)
+), deliveries AS (
+    INSERT INTO orderbell.delivery
+        (id, notification_id, channel, address, recipient_name, locale, state, due_at, leased_by, attempt, expires_at,
+         user_id, subject, audience, step, time_zone, hold, message_id, wanted_at)
+    SELECT i.delivery + d.id, i.notification + notification_id, channel, address, recipient_name, locale, state, due_at,
+           leased_by, attempt, expires_at, user_id, subject, audience, step, time_zone, hold, i.message + message_id,
+           wanted_at
+    FROM ids i, json_to_recordset(%(delivery)s::json) AS d
+        (id bigint, notification_id bigint, channel text, address text, recipient_name text, locale text, state text,
+         due_at timestamptz, leased_by text, attempt integer, expires_at timestamptz, user_id text, subject text,
+         audience text, step smallint, time_zone text, hold text, message_id bigint, wanted_at timestamptz)
+), skipped AS (
+    INSERT INTO orderbell.delivery_history
+        (id, notification_id, channel, address, state, reason, attempt, error, finished_at)
+    SELECT i.delivery + s.id, i.notification + notification_id, channel, address, state, reason, attempt, error,
+           finished_at
+    FROM ids i, json_to_recordset(%(skipped)s::json) AS s
+        (id bigint, notification_id bigint, channel text, address text, state text, reason text, attempt integer,
+         error text, finished_at timestamptz)
+)
+SELECT event, message, notification, delivery FROM ids;
 
 -- name: copy_event
 COPY orderbell.event (id, name, subject, watch, key, label, data, remarks, captured_at, planned_at, idempotency_key)
@@ -69,10 +121,19 @@ FROM STDIN;
 -- name: copy_spent
 COPY orderbell.spent (user_id, throttle, at) FROM STDIN;
 
--- name: persons
--- What these people chose for themselves.
-SELECT user_id, locale, time_zone, quiet::text, snoozed_until, do_not_disturb FROM orderbell.person
-WHERE user_id = ANY(%(ids)s);
+-- name: known
+-- Of these people: what they chose for themselves, their devices, what they want; and which of these addresses nothing is
+-- sent to any more. One journey to the server in place of four.
+SELECT (SELECT json_agg(json_build_array(user_id, locale, time_zone, quiet::text, snoozed_until, do_not_disturb))
+        FROM orderbell.person WHERE user_id = ANY(%(ids)s)),
+       (SELECT json_agg(json_build_array(user_id, endpoint, p256dh, auth) ORDER BY id)
+        FROM orderbell.push_subscription WHERE user_id = ANY(%(ids)s) AND %(devices)s),
+       (SELECT json_agg(json_build_array(user_id, category, channel, enabled))
+        FROM orderbell.preference WHERE user_id = ANY(%(ids)s)),
+       (SELECT json_agg(json_build_array(s.channel, s.address, s.reason))
+        FROM orderbell.suppression s
+        JOIN unnest(%(channels)s::text[], %(addresses)s::text[]) AS a (channel, address)
+          ON a.channel = s.channel AND a.address = s.address);
 
 -- name: open_windows
 -- What these people will be told together, and when. Of two under one name the later one: the other is about to close.
@@ -175,14 +236,6 @@ WITH told AS (
 )
 UPDATE orderbell.delivery d SET expires_at = %(expires_at)s
 FROM told WHERE d.subject = told.subject AND d.user_id = told.user_id AND d.notification_id = told.id;
-
--- name: suppressed
-SELECT s.channel, s.address, s.reason FROM orderbell.suppression s
-JOIN unnest(%(channels)s::text[], %(addresses)s::text[]) AS a (channel, address)
-  ON a.channel = s.channel AND a.address = s.address;
-
--- name: choices
-SELECT user_id, category, channel, enabled FROM orderbell.preference WHERE user_id = ANY(%(ids)s);
 
 -- name: copy_history
 COPY orderbell.delivery_history

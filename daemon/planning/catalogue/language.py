@@ -27,6 +27,8 @@ from daemon.planning.catalogue.filters import (
 )
 from daemon.planning.catalogue.formats import FILTERS, FUNCTIONS
 from daemon.planning.catalogue.limits import Scope, checked, multiplied, raised
+from daemon.planning.catalogue.variables import OF_A_PERSON, Row
+from daemon.planning.values import Person
 
 
 def _names(text: str) -> frozenset[str]:
@@ -94,6 +96,18 @@ class Language(ImmutableSandboxedEnvironment):
         tree.set_environment(self)
         code = self.compile(tree)
         return self.template_class.from_code(self, code, {}).root_render_func
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # What nearly every message asks for, without Jinja's looks at what it could be instead.
+        kind = type(obj)
+        if kind is Row:
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        if kind is Person and attribute in OF_A_PERSON:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def is_safe_callable(self, obj: Any) -> bool:
         if isinstance(obj, BuiltinMethodType) or isinstance(getattr(obj, "__self__", None), LoopContext):

@@ -115,6 +115,9 @@ class Bench:
     def listening(self, user_id: str) -> bool:
         return self.listeners is None or user_id in self.listeners
 
+    def concerns(self, user_id: str) -> bool:
+        return self.listening(user_id)
+
     def catch_up(self, since: float) -> None:
         self.caught_up.append(since)
 

@@ -1,8 +1,10 @@
 """Lists arrive in the database as they were sent."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -46,6 +48,20 @@ def test_texts_arrive_as_they_are(connection: Connection[TupleRow], values: list
 @given(values=st.lists(st.integers(-(2**63), 2**63 - 1)))
 def test_numbers_arrive_as_they_are(connection: Connection[TupleRow], values: list[int]) -> None:
     assert sent(connection, "bigint", values) == values
+
+
+@FEW
+@given(values=st.lists(st.datetimes(timezones=st.timezones(), min_value=datetime(1900, 1, 1))))  # noqa: DTZ001 - a bound
+def test_times_arrive_as_they_are(connection: Connection[TupleRow], values: list[datetime]) -> None:
+    assert sent(connection, "timestamptz", values * 2) == [each.astimezone(UTC) for each in values * 2]
+
+
+def test_the_second_of_two_equal_hours_stays_the_second(connection: Connection[TupleRow]) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    second = first.replace(fold=1)
+    assert first == second
+    one, two = sent(connection, "timestamptz", [first, second])
+    assert two - one == timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

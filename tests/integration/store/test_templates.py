@@ -119,6 +119,8 @@ async def test_words_for_a_channel_come_back_with_what_failed(bench: Bench) -> N
     (mail,) = await claimed(bench)
     finish: dict[str, Any] = {"ids": [mail.id], "attempts": [mail.attempt], "states": ["failed"]}
     finish |= {name: [None] for name in ("reasons", "providers", "provider_ids", "errors")}
+    tries = ("tried", "numbers", "tried_at", "started", "ended", "outcomes", "codes", "details")
+    finish |= {name: [] for name in tries}
     chosen = {"ids": None, "channel": None, "error": None, "limit": 10, "lifetime_seconds": 60}
     with psycopg.connect(bench.url, autocommit=True) as connection:
         connection.execute(statements("delivery")["finish"], finish)

@@ -44,6 +44,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gF
         ("DETAIL:  Key (email)=(ada@example.com) already exists.", "ada@"),
         ("DETAIL:  Failing row contains (7, Ada, 12 High Street, null).", "High Street"),
         ('CONTEXT:  COPY message, line 3, column body: "Dear Ada, your parcel"', "Dear Ada"),
+        ("CONTEXT:  JSON data, line 1: ...Ada lives at 12 Mill Lane \\u0000...", "Mill Lane"),
         ('no {"endpoint": "https://a.example/x", "keys": {"auth": "k1", "p256dh": "k2"}} here', "a.example"),
     ],
 )  # fmt: skip
