@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from daemon import metrics
 from daemon.clock import DatabaseClock
 from daemon.delivery.lastlook import Finding, Later
 from daemon.delivery.leases import Leases
-from daemon.delivery.ledger import Ledger
+from daemon.delivery.ledger import Ended, Ledger
 from daemon.delivery.policy import Finish, TryAgain, Verdict, after_sending
-from daemon.delivery.report import report
+from daemon.delivery.report import count, report
 from daemon.logs.correlation import SENDING
 from daemon.tracing import NOBODY, Tracer
 from dispatchers.base import Delivery, Dispatcher, Outcome, Sent, Try, Unknown
@@ -31,8 +31,13 @@ LEASE_SHARE_TO_BEGIN = 0.5
 RENEW_SHARE = 1 / 3
 """Of the lease: how often what is held or in flight is renewed."""
 
-RECHECK_AT_MOST = 100
+RECHECK_AT_MOST = 500
 """Deliveries looked at again in one query."""
+
+ROUNDS_AHEAD = 8
+"""Held at most: so many times what the dispatcher takes at once. What is beyond it waits in the
+database, where other daemons find it too, and has to be claimed, which is another write.
+"""
 
 GATHER_SECONDS = 0.005
 """How long free slots gather while there is a backlog."""
@@ -79,18 +84,40 @@ class Lane:
         self._wake = asyncio.Event()
         self._look = True
         self._look_at = 0.0
+        self._left = False
+        """Some that are due wait in the database, because there was no room: newer ones go behind them."""
+        self._leaving = False
+        """A plan that is not committed yet leaves some there."""
+        self._short = False
+        """One left some for want of room, and not only so as not to overtake; no claim has begun since its commit."""
+        self._in_flight = metrics.IN_FLIGHT.labels(dispatcher.channel)
+        self._waiting = metrics.HELD.labels(dispatcher.channel)
+        self._lateness = metrics.COMMIT_TO_SENT.labels(dispatcher.channel)
         self._renew_at = 0.0
-        self.capacity = max(settings.batch_size, 2 * dispatcher.concurrency * dispatcher.batch_size)
+        self.capacity = max(settings.batch_size, ROUNDS_AHEAD * dispatcher.concurrency * dispatcher.batch_size)
 
     def reserve(self, wanted: int) -> int:
-        granted = max(0, min(wanted, self.capacity - len(self._held) - self._reserved))
+        """Room for so many at most, and for none while older ones wait: they would be overtaken as long as the load
+        lasts.
+        """
+        room = self.capacity - len(self._held) - self._reserved
+        granted = 0 if self._left else max(0, min(wanted, room))
         self._reserved += granted
         if granted < wanted:
-            self._look = True
+            self._left = self._leaving = True
+            self._short = self._short or room < wanted
         return granted
 
     def release(self, count: int) -> None:
         self._reserved -= count
+        self.planned()
+
+    def planned(self) -> None:
+        """A plan is committed, or given up: what it has left in the database is there to be seen from now on."""
+        if self._leaving:
+            self._leaving = False
+            self._look = True
+            self._wake.set()
 
     def accept(self, deliveries: Sequence[Delivery], *, reserved: bool) -> None:
         """Take up deliveries that are leased to this node from now on."""
@@ -115,7 +142,7 @@ class Lane:
             if self._look and len(self._held) < self.capacity // 2:
                 await self._claim()
                 waits = await self._begin() or waits
-            metrics.HELD.labels(self._dispatcher.channel).set(len(self._held))
+            self._waiting.set(len(self._held))
             try:
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
                 async with asyncio.timeout(WAIT_SECONDS if waits else self.settings.poll_seconds):
@@ -157,8 +184,20 @@ class Lane:
         limit = min(free, self.settings.batch_size)
         if limit <= 0:
             return
-        claimed, orphans = await self._leases.claim(self._dispatcher.channel, limit)
-        self._look = len(claimed) + len(orphans) == limit
+        # Before it is asked: what a plan leaves there meanwhile may be too late to be seen.
+        self._look = False
+        self._short = self._short and self._leaving
+        try:
+            claimed, orphans = await self._leases.claim(self._dispatcher.channel, limit)
+        except BaseException:
+            self._look = True
+            raise
+        if len(claimed) + len(orphans) == limit:
+            self._look = self._left = True
+        else:
+            # What small plans left meanwhile, only so as not to overtake, does not keep it so: where claims are slow,
+            # there would always be some, and every delivery would be claimed.
+            self._left = self._short
         for orphan in orphans:
             self._record(orphan, Finish("skipped", "withdrawn", error="its notification was deleted"))
         if claimed:
@@ -201,7 +240,7 @@ class Lane:
                 self._send_soon(begin[start : start + size])
             if waits:
                 break
-        metrics.IN_FLIGHT.labels(self._dispatcher.channel).set(len(self._sends))
+        self._in_flight.set(len(self._sends))
         return waits
 
     def _admit(self, taken: Sequence[_Held], verdicts: Mapping[int, Finding]) -> tuple[list[Delivery], bool]:
@@ -211,8 +250,8 @@ class Lane:
         for one in taken:
             delivery = one.delivery
             reason = verdicts.get(delivery.id, "lost")
-            if reason is None and self._line(delivery) not in self._busy:
-                self._busy.add(self._line(delivery))
+            if reason is None and (line := self._line(delivery)) not in self._busy:
+                self._busy.add(line)
                 begin.append(delivery)
             elif reason is None or reason == "wait":
                 waits = True
@@ -261,34 +300,50 @@ class Lane:
             log.exception("dispatcher.failed", channel=self._dispatcher.channel)
             outcomes = [Unknown(f"{type(error).__name__}: {error}") for _ in batch]
         now = self._clock.now()
-        for delivery, outcome in zip(batch, outcomes, strict=True):
-            self._judge(delivery, outcome, started_at, now)
+        ended: list[Ended] = []
+        try:
+            for delivery, outcome in zip(batch, outcomes, strict=True):
+                ended.append(self._judge(delivery, outcome, started_at, now))
+        finally:
+            self._ledger.record_all(ended)
+            count(self._dispatcher.channel, (each.verdict for each in ended))
+        for each in ended:
+            self._tell(each.delivery, each.verdict)
+        for kind, number in Counter(map(_kind, outcomes)).items():
+            metrics.attempted(self._dispatcher.channel, kind).inc(number)
 
-    def _judge(self, delivery: Delivery, outcome: Outcome, started_at: datetime, now: datetime) -> None:
-        kind = type(outcome).__name__.lower()
-        metrics.ATTEMPTS.labels(delivery.channel, kind).inc()
+    def _judge(self, delivery: Delivery, outcome: Outcome, started_at: datetime, now: datetime) -> Ended:
         if isinstance(outcome, Sent):
             waited = (now - (delivery.wanted_at or delivery.created_at)).total_seconds()
-            metrics.COMMIT_TO_SENT.labels(delivery.channel).observe(max(0.0, waited))
+            self._lateness.observe(max(0.0, waited))
         chance = random.random()  # noqa: S311 - jitter needs no secrecy
         verdict = after_sending(outcome, delivery, self.settings, now, chance)
         detail = "" if isinstance(outcome, Sent) else outcome.error
         tries = outcome.tries
         if not tries and not (isinstance(verdict, TryAgain) and verdict.free):
-            tries = (Try(outcome.provider, started_at, now, kind, outcome.code, detail),)
-        self._tracer.attempted(delivery, tries, started_at)
-        self._record(delivery, verdict, tries)
+            tries = (Try(outcome.provider, started_at, now, _kind(outcome), outcome.code, detail),)
+        if self._tracer.on:
+            self._tracer.attempted(delivery, tries, started_at)
+        return Ended(delivery, verdict, tries)
 
-    def _record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
-        self._ledger.record(delivery, verdict, tries)
+    def _record(self, delivery: Delivery, verdict: Verdict) -> None:
+        self._ledger.record(delivery, verdict)
+        count(delivery.channel, [verdict])
+        self._tell(delivery, verdict)
+
+    def _tell(self, delivery: Delivery, verdict: Verdict) -> None:
         report(delivery, verdict)
-        if isinstance(verdict, Finish):
+        if self._tracer.on and isinstance(verdict, Finish):
             self._tracer.finished(delivery, verdict.state, verdict.reason or "", self._clock.now())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        for delivery in self._sends.pop(task):
-            self._busy.discard(self._line(delivery))
+        self._busy.difference_update(map(self._line, self._sends.pop(task)))
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             # A bug, not a provider's doing; the lease brings the delivery back.
             log.error("delivery.lost_send", error=repr(error))
+
+
+def _kind(outcome: Outcome) -> str:
+    """``sent``, ``retry``, ``rejected`` or ``unknown``."""
+    return type(outcome).__name__.lower()

@@ -6,7 +6,7 @@ What the database can say by itself is in ``delivery.sql: recheck``. Here is wha
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -67,8 +67,7 @@ class Planned(Protocol):
     def step(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What the live rows say of one delivery."""
 
     reason: str | None
@@ -97,6 +96,13 @@ class LastLook:
     """Whether a person is connected to this daemon at this moment."""
     node: str = ""
     """This daemon: who is connected to another one, the database knows."""
+    _asks: bool = field(init=False, repr=False, compare=False, default=False)
+    """Whether some step has a condition that the database must be asked about."""
+
+    def __post_init__(self) -> None:
+        steps = (step for rule in self.rules.values() for step in rule.all_steps)
+        asks = any(step.where is not None or step.unless == "online" for step in steps)
+        object.__setattr__(self, "_asks", asks)
 
     def judge(self, delivery: Delivery, row: Row, now: datetime) -> Finding:
         """What speaks against sending ``delivery`` at ``now``, but for its step's ``where``."""
@@ -135,6 +141,8 @@ class LastLook:
         self, connection: AsyncConnection[TupleRow], deliveries: Sequence[Planned], now: datetime
     ) -> Mapping[int, Finding]:
         """Those whose step's ``where`` does not hold for the row as it is now, and those who are online elsewhere."""
+        if not self._asks:
+            return {}
         found: dict[int, Finding] = {**await self._online_elsewhere(connection, deliveries)}
         asked: dict[tuple[str, str], dict[int, str]] = {}
         for delivery in deliveries:

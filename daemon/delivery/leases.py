@@ -72,7 +72,7 @@ class Leases:
             rows = await cursor.fetchall()
             if rows:
                 self._clock.set(rows[0][1])
-            found = {id_: look.judge(by_id[id_], Row(*row), now) for id_, now, *row in rows}
+            found = {id_: look.judge(by_id[id_], Row._make(row), now) for id_, now, *row in rows}
             clear = [by_id[id_] for id_, finding in found.items() if finding is None and by_id[id_].kind is None]
             return {**found, **await look.unmet(connection, clear, self._clock.now())}
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import psycopg
 import structlog
@@ -36,8 +36,7 @@ DOWN_SECONDS = (0.2, 5.0)
 """First and longest wait before outcomes are written again when the database is away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A delivery and what was decided about it."""
 
     delivery: Delivery
@@ -60,7 +59,11 @@ class Ledger:
 
     def record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
         """Note what came of ``delivery`` and its tries; it is written soon, together with others."""
-        self._ended.append(Ended(delivery, verdict, tries))
+        self.record_all([Ended(delivery, verdict, tries)])
+
+    def record_all(self, ended: Sequence[Ended]) -> None:
+        """The same, for several."""
+        self._ended += ended
         self._written.clear()
         self._work.set()
 
@@ -126,14 +129,17 @@ class Ledger:
         finished = [(e.delivery, e.verdict) for e in batch if isinstance(e.verdict, Finish)]
         again = [(e.delivery, e.verdict) for e in batch if isinstance(e.verdict, TryAgain)]
         tries = [(e.delivery, each) for e in batch for each in e.tries]
-        async with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
-            if tries:
-                await cursor.execute(SQL["keep_attempts"], _attempts(tries))
-            if finished:
-                await cursor.execute(SQL["finish"], _finishes(finished))
-                await self._forget(cursor, [(d, v) for d, v in finished if v.closed])
-            if again:
-                await cursor.execute(SQL["retry_later"], _retries(again))
+        closed = [(d, v) for d, v in finished if v.closed]
+        ended = {**_attempts(tries), **_finishes(finished)}
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            if not again and not closed:
+                await cursor.execute(SQL["finish"], ended)
+                return
+            async with connection.transaction():
+                await cursor.execute(SQL["finish"], ended)
+                await self._forget(cursor, closed)
+                if again:
+                    await cursor.execute(SQL["retry_later"], _retries(again))
 
     async def _forget(self, cursor: AsyncCursor[TupleRow], gone: Sequence[tuple[Delivery, Finish]]) -> None:
         """An address that is no good is not tried again: a device's subscription is removed, others are suppressed."""
@@ -160,9 +166,9 @@ def _finishes(finished: Sequence[tuple[Delivery, Finish]]) -> dict[str, list[Any
         "attempts": [d.attempt for d, _ in finished],
         "states": [v.state for _, v in finished],
         "reasons": [v.reason for _, v in finished],
-        "providers": [kept(v.provider) or None for _, v in finished],
-        "provider_ids": [kept(v.provider_id) for _, v in finished],
-        "errors": [kept(v.error) for _, v in finished],
+        "providers": [each or None for each in _kept(v.provider for _, v in finished)],
+        "provider_ids": _kept(v.provider_id for _, v in finished),
+        "errors": _kept(v.error for _, v in finished),
     }
 
 
@@ -171,7 +177,7 @@ def _retries(again: Sequence[tuple[Delivery, TryAgain]]) -> dict[str, list[Any]]
         "ids": [d.id for d, _ in again],
         "attempts": [d.attempt for d, _ in again],
         "after_seconds": [v.after_seconds for _, v in again],
-        "errors": [kept(v.error) for _, v in again],
+        "errors": _kept(v.error for _, v in again),
         "uncertain": [v.uncertain for _, v in again],
         "free": [v.free for _, v in again],
         "chosen": [v.chosen for _, v in again],
@@ -180,15 +186,21 @@ def _retries(again: Sequence[tuple[Delivery, TryAgain]]) -> dict[str, list[Any]]
 
 def _attempts(tries: Sequence[tuple[Delivery, Try]]) -> dict[str, list[Any]]:
     return {
-        "ids": [d.id for d, _ in tries],
-        "attempts": [d.attempt for d, _ in tries],
-        "providers": [kept(t.provider) or "" for _, t in tries],
+        "tried": [d.id for d, _ in tries],
+        "numbers": [d.attempt for d, _ in tries],
+        "tried_at": [each or "" for each in _kept(t.provider for _, t in tries)],
         "started": [t.started_at for _, t in tries],
         "ended": [t.ended_at for _, t in tries],
         "outcomes": [t.outcome for _, t in tries],
-        "codes": [kept(t.code) or "" for _, t in tries],
-        "details": [kept(t.detail) for _, t in tries],
+        "codes": [each or "" for each in _kept(t.code for _, t in tries)],
+        "details": _kept(t.detail for _, t in tries),
     }
+
+
+def _kept(texts: Iterable[str | None]) -> list[str | None]:
+    """Each as it is kept; most of a batch say the same."""
+    known: dict[str | None, str | None] = {}
+    return [known[text] if text in known else known.setdefault(text, kept(text)) for text in texts]
 
 
 def _endpoint(subscription: str) -> str | None:

@@ -1,4 +1,7 @@
-"""What becomes of a delivery after an attempt. Pure: values in, a verdict out."""
+"""What becomes of a delivery after an attempt. Pure: values in, a verdict out.
+
+Nobody changes a verdict once it is made; that it is not ``frozen`` is for speed (``daemon.planning.values``).
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +12,7 @@ from config.settings import DeliverySettings
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Finish:
     """The delivery has ended."""
 
@@ -27,7 +30,7 @@ class Finish:
     ``expired`` are not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class TryAgain:
     """Another attempt, not before ``after_seconds`` from now."""
 

@@ -1,6 +1,8 @@
 """What metrics and the log are told of a verdict."""
 
 import logging
+from collections import Counter
+from collections.abc import Iterable
 
 import structlog
 
@@ -14,11 +16,17 @@ LEVELS = logging.getLogger(__name__)
 """Asked first, once for each delivery: ten times as fast as a line that structlog then does not write."""
 
 
+def count(channel: str, verdicts: Iterable[Verdict]) -> None:
+    """Count how deliveries of ``channel`` ended."""
+    ends = Counter((v.state, v.reason or v.cause) for v in verdicts if isinstance(v, Finish))
+    for (state, reason), number in ends.items():
+        metrics.ended(channel, state, reason).inc(number)
+
+
 def report(delivery: Delivery, verdict: Verdict) -> None:
-    """Count how it ended, and log what somebody may look for. What went well is only said at level debug."""
+    """Log what somebody may look for. What went well is only said at level debug."""
     match verdict:
         case Finish():
-            metrics.DELIVERIES.labels(delivery.channel, verdict.state, verdict.reason or verdict.cause).inc()
             if verdict.error:
                 log.warning(
                     "delivery.ended",

@@ -64,6 +64,8 @@ class Workers:
             by_channel.setdefault(delivery.channel, []).append(delivery)
         for channel, own in by_channel.items():
             self._lanes[channel].accept(own, reserved=True)
+        for lane in self._lanes.values():
+            lane.planned()
 
     @property
     def turned_at(self) -> float:

@@ -40,6 +40,8 @@ RETURNING d.id;
 -- missing from the answer is no longer ours.
 -- A digest or a withdrawal is about more than its own notification, or about its end: only address and person count.
 -- A withdrawal waits for what it takes back, and is not sent to a device that was never sent that.
+-- Conditions that few rows need stand in a CASE of their own: an AND looks at both sides where the first is NULL, as
+-- kind is for nearly all.
 SELECT d.id, now(), CASE
     WHEN d.kind IS NULL AND (n.id IS NULL OR n.withdrawn_at IS NOT NULL) THEN 'withdrawn'
     WHEN d.expires_at <= now() THEN 'expired'
@@ -47,59 +49,55 @@ SELECT d.id, now(), CASE
     WHEN EXISTS (SELECT FROM orderbell.suppression s WHERE s.channel = d.channel AND s.address = o.address
                  AND NOT (s.reason = 'unsubscribe' AND (n.critical OR n.category IN ('security', 'verification'))))
         THEN 'suppressed'
-    WHEN d.kind = 'withdrawal' AND (
-         EXISTS (SELECT FROM orderbell.delivery e
-                 WHERE e.subject = d.subject AND e.user_id = d.user_id AND e.channel = d.channel
-                   AND e.notification_id > d.notification_id AND e.kind IS NULL)
-      OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
-                 WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
-                   AND h.channel = d.channel AND h.state IN ('sent', 'delivered')))
-        THEN 'superseded'
-    WHEN d.kind = 'withdrawal'
-     AND EXISTS (SELECT FROM orderbell.delivery e
-                 WHERE e.subject = d.subject AND e.notification_id = d.notification_id AND e.channel = d.channel
-                   AND e.address = d.address AND e.kind IS NULL AND e.state = 'sending' AND e.due_at > now())
-        THEN 'wait'
-    WHEN d.kind = 'withdrawal'
-     AND (SELECT bool_and(h.state = 'skipped' AND h.attempt <= 1) FROM orderbell.delivery_history h
-          WHERE h.notification_id = d.notification_id AND h.channel = d.channel AND h.address = d.address)
-        THEN 'withdrawn'
-    WHEN d.kind = 'withdrawal' THEN NULL
+    WHEN d.kind IS NOT DISTINCT FROM 'withdrawal' THEN CASE
+        WHEN EXISTS (SELECT FROM orderbell.delivery e
+                     WHERE e.subject = d.subject AND e.user_id = d.user_id AND e.channel = d.channel
+                       AND e.notification_id > d.notification_id AND e.kind IS NULL)
+          OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
+                     WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
+                       AND h.channel = d.channel AND h.state IN ('sent', 'delivered'))
+            THEN 'superseded'
+        WHEN EXISTS (SELECT FROM orderbell.delivery e
+                     WHERE e.subject = d.subject AND e.notification_id = d.notification_id AND e.channel = d.channel
+                       AND e.address = d.address AND e.kind IS NULL AND e.state = 'sending' AND e.due_at > now())
+            THEN 'wait'
+        WHEN (SELECT bool_and(h.state = 'skipped' AND h.attempt <= 1) FROM orderbell.delivery_history h
+              WHERE h.notification_id = d.notification_id AND h.channel = d.channel AND h.address = d.address)
+            THEN 'withdrawn'
+        END
     WHEN NOT n.critical AND EXISTS (SELECT FROM orderbell.preference f
                                     WHERE f.user_id = n.user_id AND f.category IN ('', n.category)
                                       AND f.channel IN ('', d.channel) AND NOT f.enabled)
         THEN 'preference'
-    WHEN d.kind IS NULL AND (
-         EXISTS (SELECT FROM orderbell.delivery e JOIN orderbell.notification m ON m.id = e.notification_id
-                 WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
-                   AND e.channel = d.channel AND e.notification_id > d.notification_id
-                   AND (m.critical OR NOT n.critical))
-      OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
-                 WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
-                   AND m.audience = d.audience AND h.channel = d.channel AND (m.critical OR NOT n.critical)))
-        THEN 'superseded'
-    WHEN d.kind IS NULL
-     AND EXISTS (SELECT FROM orderbell.delivery e
-                 WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
-                   AND e.channel = d.channel AND e.notification_id < d.notification_id
-                   AND e.state = 'sending' AND e.due_at > now() AND e.leased_by IS DISTINCT FROM d.leased_by)
-        THEN 'wait'
+    WHEN d.kind IS NULL THEN CASE
+        WHEN EXISTS (SELECT FROM orderbell.delivery e JOIN orderbell.notification m ON m.id = e.notification_id
+                     WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
+                       AND e.channel = d.channel AND e.notification_id > d.notification_id
+                       AND (m.critical OR NOT n.critical))
+          OR CASE WHEN later.ids IS NOT NULL
+                  THEN EXISTS (SELECT FROM orderbell.delivery_history h
+                               WHERE h.notification_id = ANY(later.ids) AND h.channel = d.channel) END
+            THEN 'superseded'
+        WHEN EXISTS (SELECT FROM orderbell.delivery e
+                     WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
+                       AND e.channel = d.channel AND e.notification_id < d.notification_id
+                       AND e.state = 'sending' AND e.due_at > now() AND e.leased_by IS DISTINCT FROM d.leased_by)
+            THEN 'wait'
+        END
     END,
-    n.seen_at IS NOT NULL,
-    EXISTS (SELECT FROM orderbell.notification m
-            WHERE m.user_id = n.user_id AND m.id > n.id AND m.subject = n.subject AND m.audience = n.audience
-              AND m.withdrawn_at IS NULL),
+    n.seen_at IS NOT NULL, coalesce(later.shown, false),
     p.time_zone, d.time_zone, p.quiet::text, p.snoozed_until, coalesce(p.do_not_disturb, false)
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(addresses)s::text[]) AS o (id, attempt, address)
 JOIN orderbell.delivery d ON d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
 LEFT JOIN orderbell.notification n ON n.id = d.notification_id
-LEFT JOIN orderbell.person p ON p.user_id = d.user_id;
-
--- name: keep_attempts
-INSERT INTO orderbell.attempt (delivery_id, attempt, provider, started_at, ended_at, outcome, code, detail)
-SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(providers)s::text[], %(started)s::timestamptz[],
-                     %(ended)s::timestamptz[], %(outcomes)s::text[], %(codes)s::text[], %(details)s::text[])
-ON CONFLICT DO NOTHING;
+LEFT JOIN orderbell.person p ON p.user_id = d.user_id
+-- Newer ones of the same subject: whether one of them is to be seen, and those that may take this one's place.
+LEFT JOIN LATERAL (
+    SELECT bool_or(m.withdrawn_at IS NULL) AS shown,
+           array_agg(m.id) FILTER (WHERE m.critical OR NOT n.critical) AS ids
+    FROM orderbell.notification m
+    WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject AND m.audience = d.audience
+) later ON true;
 
 -- name: suppress
 INSERT INTO orderbell.suppression AS suppression (channel, address, reason, detail)
@@ -111,7 +109,14 @@ WHERE array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complain
     > array_position(ARRAY['unsubscribe', 'invalid', 'bounce', 'stop', 'complaint', 'manual'], suppression.reason);
 
 -- name: finish
-WITH outcome AS (
+-- What came of a batch: every attempt, also of those that are tried again, and the ends into the history. One statement,
+-- which needs no transaction around it where there is nothing else to write.
+WITH tried AS (
+    INSERT INTO orderbell.attempt (delivery_id, attempt, provider, started_at, ended_at, outcome, code, detail)
+    SELECT * FROM unnest(%(tried)s::bigint[], %(numbers)s::integer[], %(tried_at)s::text[], %(started)s::timestamptz[],
+                         %(ended)s::timestamptz[], %(outcomes)s::text[], %(codes)s::text[], %(details)s::text[])
+    ON CONFLICT DO NOTHING
+), outcome AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(states)s::text[], %(reasons)s::text[],
                          %(providers)s::text[], %(provider_ids)s::text[], %(errors)s::text[])
         AS o (id, attempt, state, reason, provider, provider_id, error)

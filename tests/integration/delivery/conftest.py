@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from config.names import Category, Priority
 from config.settings import Database, DeliverySettings
 from daemon.clock import DatabaseClock
 from daemon.connections import Connections
@@ -75,6 +76,24 @@ class Queue:
             {"count": count, "channel": channel, "expires": expires},
         )
 
+    def plan(self, count: int, granted: int) -> list[Delivery]:
+        """Write deliveries as the planner does: the ``granted`` first are born leased, the others wait. Returns those
+        that the workers are to accept.
+        """
+        with self._connection.transaction():
+            (last,) = self._connection.execute(
+                "SELECT coalesce(max(id), 0) FROM orderbell.notification"
+            ).fetchone() or (0,)
+            self.put(count)
+            self._connection.execute(
+                "UPDATE orderbell.delivery SET state = 'sending', leased_by = 'one', attempt = 1,"
+                " due_at = now() + interval '1 min' WHERE id IN (SELECT id FROM orderbell.delivery WHERE id > %s"
+                " ORDER BY id LIMIT %s)",
+                (last, granted),
+            )
+        rows = self.rows("SELECT * FROM orderbell.delivery WHERE state = 'sending' ORDER BY id")
+        return [_delivery(row) for row in rows if row["id"] > last]
+
     def sql(self, query: str) -> None:
         self._connection.execute(query.encode())
 
@@ -94,6 +113,22 @@ class Queue:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _delivery(row: dict[str, Any]) -> Delivery:
+    same = ("id", "attempt", "channel", "address", "notification_id", "user_id", "recipient_name", "locale")
+    return Delivery(
+        **{name: row[name] for name in (*same, "subject", "audience", "expires_at")},
+        event="order.ready",
+        category=Category.ORDER,
+        priority=Priority.NORMAL,
+        title="title",
+        body="body",
+        text="text",
+        url=None,
+        action=None,
+        created_at=row["due_at"],
+    )
 
 
 @pytest.fixture

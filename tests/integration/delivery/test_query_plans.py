@@ -44,3 +44,28 @@ def test_claiming_beside_a_million_finished_deliveries_touches_only_pending_ones
     assert first["Actual Rows"] <= 200
     assert not [node for node in nodes(root) if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "delivery"]
     assert root["Shared Hit Blocks"] + root["Shared Read Blocks"] < 5_000
+
+
+def test_the_last_look_does_not_read_the_history_of_what_has_nothing_newer(database: str) -> None:
+    """It has a partition for each day that is kept."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO orderbell.notification (id, event_id, message_id, user_id, event, subject, audience, category,"
+            " priority, created_at) SELECT n, n, n, 'u', 'order.ready', 'order:' || n, 'customer', 'order', 'normal',"
+            " now() FROM generate_series(1, 100) n"
+        )
+        connection.execute(
+            "INSERT INTO orderbell.delivery (id, notification_id, channel, address, recipient_name, locale, state,"
+            " due_at, expires_at, user_id, subject, audience, attempt)"
+            " SELECT n, n, 'email', 'a@example.com', '', 'en', 'sending', now() + interval '1 min',"
+            " now() + interval '1 day', 'u', 'order:' || n, 'customer', 1 FROM generate_series(1, 100) n"
+        )
+        (plan,) = connection.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('delivery')['recheck']}".encode(),
+            {"ids": list(range(1, 101)), "attempts": [1] * 100, "addresses": ["a@example.com"] * 100},
+        ).fetchone() or (None,)
+    root = (plan if isinstance(plan, list) else json.loads(str(plan)))[0]["Plan"]
+    assert root["Actual Rows"] == 100
+    history = [node for node in nodes(root) if node.get("Relation Name", "").startswith("delivery_history")]
+    assert history
+    assert not [node for node in history if node["Actual Loops"]]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from config.settings import DeliverySettings
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from tests.integration.delivery.conftest import QUICK, Channel, Queue, working
 
@@ -408,16 +407,6 @@ async def test_outcomes_survive_a_database_that_goes_away_for_a_while(queue: Que
     async with working(queue.url, channel):
         await queue.until(lambda: queue.finished() == {"sent": 50})
     assert len(channel.sent) == 50
-
-
-@pytest.mark.parametrize("room", [0, 1, 7])
-async def test_the_planner_is_given_no_more_room_than_there_is(queue: Queue, room: int) -> None:
-    settings = DeliverySettings(batch_size=max(room, 1), poll_seconds=30)
-    async with working(queue.url, Channel(concurrency=1), settings=settings) as workers:
-        granted = workers.reserve("test", room)
-        assert granted == room
-        assert workers.reserve("test", 100) == max(2, room) - room
-        assert workers.reserve("no such channel", 5) == 0
 
 
 async def test_what_waits_in_the_database_is_looked_for_also_while_there_is_always_other_work(queue: Queue) -> None:
