@@ -78,7 +78,7 @@ class Failover(Generic[T]):
                 outcome = await self._ask(provider, leave, item)
                 asked.append(outcome)
                 if _ends(outcome):
-                    return replace(outcome, tries=_tries_of(asked))
+                    return outcome if len(asked) == 1 else replace(outcome, tries=_tries_of(asked))
             soonest = min((shut.wait_seconds for _, shut in closed), default=0.0)
             if not closed or soonest > patience:
                 return self._refused(asked, closed)
@@ -103,7 +103,7 @@ class Failover(Generic[T]):
             provider.gate.abandon(permit)
             raise
         provider.gate.leave(permit, outcome, self._clock.monotonic())
-        metrics.REQUESTS.labels(self._channel, provider.name, metrics.code_class(outcome.code)).inc()
+        metrics.requests(self._channel, provider.name, outcome.code).inc()
         tried = Try(
             provider.name,
             started_at,

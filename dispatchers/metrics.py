@@ -1,6 +1,7 @@
 """What Prometheus is told of the providers. No address and no host of a push service is ever a label."""
 
 import re
+from functools import lru_cache
 
 from prometheus_client import Counter, Gauge
 
@@ -22,6 +23,12 @@ PAUSED_UNTIL = Gauge(
 
 _HTTP_OR_SMTP = re.compile(r"([1-9])\d\d\b")
 _TWILIO = re.compile(r"([1-9]\d)\d{3}\b")
+
+
+@lru_cache(maxsize=1024)
+def requests(channel: str, provider: str, code: str) -> Counter:
+    """The child of :data:`REQUESTS` that counts this answer."""
+    return REQUESTS.labels(channel, provider, code_class(code))
 
 
 def code_class(code: str) -> str:

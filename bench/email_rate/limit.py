@@ -15,13 +15,18 @@ from dispatchers.email.message import Composer
 
 
 class Feeder(asyncio.Protocol):
-    """One connection."""
+    """One connection. Commands go together where the server offers it (RFC 2920), as Orderbell's do."""
 
     transport: asyncio.Transport
 
-    def __init__(self, steps: list[bytes]) -> None:
-        self._steps = steps
+    def __init__(self, commands: list[bytes], content: bytes) -> None:
+        self._one_by_one = [*commands, content]
+        self._together = [b"".join(commands), content]
+        self._replies_wanted = [len(commands), 1]
+        self._steps: list[bytes] = []
         self._next = 0
+        self._left = 0
+        """Replies to the last step that are still to come."""
         self.mails = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -33,9 +38,19 @@ class Feeder(asyncio.Protocol):
             return
         if data[:1] not in b"23":
             raise RuntimeError(data)
-        self.mails += self._next == len(self._steps)
+        if not self._steps:
+            pipelines = b"PIPELINING" in data
+            self._steps = self._together if pipelines else self._one_by_one
+            if not pipelines:
+                self._replies_wanted = [1] * len(self._steps)
+        else:
+            self._left -= data.count(b"\n")
+            if self._left:
+                return
+            self.mails += self._next == len(self._steps)
         self._next %= len(self._steps)
         self.transport.write(self._steps[self._next])
+        self._left = self._replies_wanted[self._next]
         self._next += 1
 
 
@@ -44,14 +59,13 @@ async def run(port: int, seconds: float) -> None:
     mail = Composer(settings(port), public_url=PUBLIC_URL, secret=SECRET)
     one = delivery(1)
     envelope = mail.compose(one, one.created_at)
-    steps = [
+    commands = [
         f"MAIL FROM:<{envelope.sender}> SIZE={len(envelope.content)}\r\n".encode(),
         f"RCPT TO:<{words.recipient(1)}>\r\n".encode(),
         b"DATA\r\n",
-        envelope.content + b".\r\n",
     ]
     loop = asyncio.get_running_loop()
-    feeders = [Feeder(steps) for _ in range(settings(port).provider[0].connections)]
+    feeders = [Feeder(commands, envelope.content + b".\r\n") for _ in range(settings(port).provider[0].connections)]
     for each in feeders:
         await loop.create_connection(lambda made=each: made, "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.sleep(0.2)

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import ssl
-from typing import Final
+from typing import Final, cast
 
 import aiosmtplib
-from aiosmtplib.protocol import SMTPProtocol
 
 from config.channels import EmailProvider
 from dispatchers.email.address import Mailbox
+from dispatchers.email.dialogue import Dialogue
 from dispatchers.email.message import Envelope
 from dispatchers.email.reply import Broken, Reply, Stage, is_closing
 
@@ -27,7 +27,13 @@ class Connection:
     """Carries one message at a time. After :class:`Broken`, or a cancelled call, it can only be closed."""
 
     def __init__(self, smtp: aiosmtplib.SMTP) -> None:
+        """``smtp`` is connected and greeted. Raises SMTPServerDisconnected where it is not any more."""
+        if smtp.protocol is None or smtp.transport is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         self._smtp = smtp
+        self._dialogue = Dialogue(cast("asyncio.Transport", smtp.transport), smtp.protocol)
+        self._pipelines = smtp.supports_extension("pipelining")
+        self._states_size = smtp.supports_extension("size")
         self._dirty = False
         self.messages = 0
         """Messages tried over it."""
@@ -55,13 +61,13 @@ class Connection:
                 await smtp.connect()
                 if smtp.is_ehlo_or_helo_needed:
                     await _greet(smtp)
+            return cls(smtp)
         except _FAILURES as error:
             smtp.close()
             raise Broken(Stage.CONNECT) from error
         except BaseException:
             smtp.close()
             raise
-        return cls(smtp)
 
     @property
     def is_open(self) -> bool:
@@ -79,40 +85,31 @@ class Connection:
         if envelope.needs_smtputf8 and not self._smtp.supports_extension("smtputf8"):
             return Reply(Stage.MAIL, 550, _NEEDS_SMTPUTF8)
         self.messages += 1
-        stage = Stage.MAIL
+        dialogue = self._dialogue
         try:
-            async with asyncio.timeout(timeout):
-                reply = await self._command(
-                    stage, b"MAIL", b"FROM:<%b>" % _octets(envelope.sender), *self._options(envelope)
-                )
-                if reply.code // 100 != 2:
-                    return reply
-                stage = Stage.RCPT
-                reply = await self._command(stage, b"RCPT", b"TO:<%b>" % _octets(envelope.recipient))
-                if reply.code // 100 != 2:
-                    return reply
-                stage = Stage.DATA
-                reply = await self._command(stage, b"DATA")
-                if reply.code != aiosmtplib.SMTPStatus.start_input:
-                    return reply
-                # Not SMTP.data(): it does not tell a failure before the final dot from one after it.
-                protocol = self._live_protocol()
-                stage = Stage.CONTENT
-                protocol.write(envelope.content + b".\r\n")
-                return self._seen(Reply(stage, *await protocol.read_response()))
+            reply = await dialogue.transact(self._steps(envelope), pipelined=self._pipelines, timeout=timeout)
         except _FAILURES as error:
             self.close()
-            raise Broken(stage) from error
+            if dialogue.refusal is not None:  # it came in time
+                return dialogue.refusal
+            raise Broken(dialogue.stage) from error
         except BaseException:
             self.close()
             raise
+        if is_closing(reply):
+            self.close()
+        self._dirty = reply.code // 100 != 2 or reply.stage is not Stage.CONTENT
+        return reply
 
-    async def probe(self, *, idle: bool) -> bool:
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can carry another message, as far as can be known without asking."""
+        return not self._dirty and self.is_open
+
+    async def probe(self) -> bool:
         """Whether it can carry another message; asked after an open transaction and after a long rest."""
         if not self.is_open:
             return False
-        if not self._dirty and not idle:
-            return True
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await (self._smtp.rset() if self._dirty else self._smtp.noop())
@@ -150,28 +147,18 @@ class Connection:
         """Hang up."""
         self._smtp.close()
 
-    async def _command(self, stage: Stage, *words: bytes) -> Reply:
-        return self._seen(Reply(stage, *await self._smtp.execute_command(*words)))
-
-    def _live_protocol(self) -> SMTPProtocol:
-        protocol = self._smtp.protocol
-        if protocol is None or not protocol.is_connected:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        return protocol
-
-    def _seen(self, reply: Reply) -> Reply:
-        if is_closing(reply):
-            self.close()
-        self._dirty = reply.code // 100 != 2 or reply.stage is not Stage.CONTENT
-        return reply
-
-    def _options(self, envelope: Envelope) -> list[bytes]:
-        options = []
-        if self._smtp.supports_extension("size"):  # RFC 1870: a server that finds it too long says so before it travels
-            options.append(b"SIZE=%d" % len(envelope.content))
+    def _steps(self, envelope: Envelope) -> tuple[bytes, bytes, bytes, bytes]:
+        options = b""
+        if self._states_size:  # RFC 1870: a server that finds it too long says so before it travels
+            options += b" SIZE=%d" % len(envelope.content)
         if envelope.needs_smtputf8:
-            options += [b"BODY=8BITMIME", b"SMTPUTF8"]  # RFC 6531 3.1: who offers the one offers the other
-        return options
+            options += b" BODY=8BITMIME SMTPUTF8"  # RFC 6531 3.1: who offers the one offers the other
+        return (
+            b"MAIL FROM:<%b>%b\r\n" % (_octets(envelope.sender), options),
+            b"RCPT TO:<%b>\r\n" % _octets(envelope.recipient),
+            b"DATA\r\n",
+            envelope.content + b".\r\n",
+        )
 
 
 async def _greet(smtp: aiosmtplib.SMTP) -> None:

@@ -3,25 +3,22 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from collections import deque
+from typing import Final, NamedTuple
 
 from config.channels import EmailProvider
 from dispatchers.email.connection import Connection
 from dispatchers.email.reply import Broken, Misconfigured, Stage
+from dispatchers.email.slots import Slots
 
 PROBE_AFTER_SECONDS: Final = 5.0
 """After this long a rest a connection is asked whether it lives: routers forget idle ones without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Idle:
+class _Idle(NamedTuple):
     connection: Connection
     since: float
     """On the event loop's clock."""
-    expiry: asyncio.TimerHandle
 
 
 class Connections:
@@ -29,41 +26,27 @@ class Connections:
 
     def __init__(self, provider: EmailProvider) -> None:
         self._provider = provider
-        self._slots = asyncio.Semaphore(provider.connections)
-        self._idle: list[_Idle] = []
+        self.slots = Slots(provider.connections, provider.timeout_seconds)
+        """Each is the right to one connection."""
+        self._idle: deque[_Idle] = deque()
+        """The one that has rested longest first."""
+        self._expiry: asyncio.TimerHandle | None = None
+        """When to look for connections that have rested too long."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._tls: ssl.SSLContext | None = None
         self._local_hostname = ""
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """The right to one connection; whoever holds none waits, at most for the provider's timeout.
-
-        Raises:
-            Broken: at ``Stage.CONNECT``; none became free.
-        """
-        try:
-            async with asyncio.timeout(self._provider.timeout_seconds):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Broken(Stage.CONNECT) from TimeoutError("all connections are busy")
-        try:
-            yield
-        finally:
-            self._slots.release()
-
     async def take(self) -> Connection | None:
-        """A kept connection that still answers, or None; within a :meth:`slot`."""
-        now = asyncio.get_running_loop().time()
+        """A kept connection that still answers, or None; for who has a slot."""
         while self._idle:
-            idle = self._idle.pop()
-            idle.expiry.cancel()
-            if await idle.connection.probe(idle=now - idle.since > PROBE_AFTER_SECONDS):
-                return idle.connection
+            connection, since = self._idle.pop()
+            has_rested = asyncio.get_running_loop().time() - since > PROBE_AFTER_SECONDS
+            if (connection.is_ready and not has_rested) or await connection.probe():
+                return connection
         return None
 
     async def open(self) -> Connection:
-        """A new connection; within a :meth:`slot`.
+        """A new connection; for who has a slot.
 
         Raises:
             Broken: at ``Stage.CONNECT``.
@@ -85,21 +68,29 @@ class Connections:
             self._leave(connection)
         else:
             loop = asyncio.get_running_loop()
-            expiry = loop.call_later(self._provider.idle_seconds, self._expire, connection)
-            self._idle.append(_Idle(connection, loop.time(), expiry))
+            self._idle.append(_Idle(connection, loop.time()))
+            if self._expiry is None:
+                self._expiry = loop.call_later(self._provider.idle_seconds, self._expire)
 
     async def stop(self) -> None:
         """Leave every server, all at once."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         while self._idle:
-            idle = self._idle.pop()
-            idle.expiry.cancel()
-            self._leave(idle.connection)
+            self._leave(self._idle.pop().connection)
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _expire(self, connection: Connection) -> None:
-        self._idle = [idle for idle in self._idle if idle.connection is not connection]
-        self._leave(connection)
+    def _expire(self) -> None:
+        """Leave those that have rested too long, and come back for the next."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() - self._provider.idle_seconds
+        while self._idle and self._idle[0].since <= latest:
+            self._leave(self._idle.popleft().connection)
+        self._expiry = (
+            loop.call_at(self._idle[0].since + self._provider.idle_seconds, self._expire) if self._idle else None
+        )
 
     def _leave(self, connection: Connection) -> None:
         task = asyncio.create_task(connection.quit(), name="email connection quits")

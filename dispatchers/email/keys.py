@@ -1,7 +1,7 @@
 """The keys behind what we sign in mails: all from one secret, each for one purpose."""
 
-import hashlib
 import hmac
+from functools import lru_cache
 
 from config import Settings
 
@@ -19,9 +19,17 @@ def key_for(purpose: str, secret: str) -> bytes:
 
 def signature(key: bytes, content: bytes) -> bytes:
     """HMAC-SHA256 (RFC 2104), 32 bytes."""
-    return hmac.digest(key, content, hashlib.sha256)
+    made = _keyed(key).copy()
+    made.update(content)
+    return made.digest()
 
 
 def is_signed(key: bytes, content: bytes, given: bytes, length: int) -> bool:
     """Whether ``given`` is the first ``length`` bytes of the signature, in constant time."""
     return hmac.compare_digest(signature(key, content)[:length], given)
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """To be copied: half of what a short signature takes is taking in the key."""
+    return hmac.new(key, digestmod="sha256")

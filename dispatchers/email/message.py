@@ -1,10 +1,11 @@
 """A delivery as the bytes of an e-mail (RFC 5322, multipart/alternative). Pure: the same in, the same out."""
 
 import hashlib
-from binascii import b2a_qp
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from typing import Final
 
 from config.channels import Email
@@ -13,10 +14,12 @@ from dispatchers.email.address import BadAddress, Mailbox, ascii_domain, read_ma
 from dispatchers.email.dkim import Signer
 from dispatchers.email.headers import field, mailbox_field, one_line, safe_id, verbatim
 from dispatchers.email.layout import Layout
+from dispatchers.email.quoted import Quoted
 from dispatchers.email.returning import ReturnPaths
 from dispatchers.email.unsubscribe import Links
 
 _TOKEN_MAX: Final = 128
+_TOKEN: Final = re.compile(rf"[!-~]{{1,{_TOKEN_MAX}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Composer:
         born = int(delivery.created_at.timestamp())
         message_id = f"<orderbell.{delivery.id}.{born:x}@{self._domain}>"
         unsubscribe = self._links.of(delivery)
-        text, html = self._layout.render(delivery, unsubscribe)
+        text, html = self._layout.encode(delivery, unsubscribe)
         # In quoted-printable "=" stands before hex digits or a line's end only, so no part can hold this.
         boundary = f"=_orderbell_{delivery.id}"
         content = b"".join(
@@ -81,7 +84,7 @@ class Composer:
                 self._from,
                 mailbox_field("To", delivery.recipient_name, recipient),
                 field("Subject", delivery.title),
-                verbatim("Date", format_datetime(now)),
+                _date(now.replace(microsecond=0)),
                 verbatim("Message-ID", message_id),
                 self._thread(delivery),
                 _one_click(unsubscribe),
@@ -100,7 +103,9 @@ class Composer:
         if self._signer is not None:
             content = self._signer.sign(content) + content
         sender = self._return_paths.of(delivery) if self._return_paths is not None else self._sender
-        return Envelope(sender, recipient, message_id, content.replace(b"\r\n.", b"\r\n.."))
+        if text.has_dots or html.has_dots:  # fields have none
+            content = content.replace(b"\r\n.", b"\r\n..")
+        return Envelope(sender, recipient, message_id, content)
 
     def _thread(self, delivery: Delivery) -> bytes:
         """All mails about one subject to one address answer the same mail, which never was: a thread."""
@@ -130,7 +135,14 @@ def message_id_domain(settings: Email) -> str:
 
 def safe_token(text: str) -> str:
     """``text`` as visible ASCII, for fields that programs read."""
+    if _TOKEN.fullmatch(text):
+        return text
     return "".join(char if "!" <= char <= "~" else "-" for char in one_line(text, _TOKEN_MAX))
+
+
+@lru_cache(maxsize=8)
+def _date(second: datetime) -> bytes:
+    return verbatim("Date", format_datetime(second))
 
 
 def _one_click(link: str | None) -> bytes:
@@ -140,12 +152,12 @@ def _one_click(link: str | None) -> bytes:
     return verbatim("List-Unsubscribe", f"<{link}>") + b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
-def _part(subtype: str, text: str, boundary: str) -> bytes:
+def _part(subtype: str, text: Quoted, boundary: str) -> bytes:
     head = (
         f"\r\n--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    return head.encode("ascii") + b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)
+    return head.encode("ascii") + text.content
 
 
 def _configured(value: str, key: str) -> tuple[str, Mailbox]:

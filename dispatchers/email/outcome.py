@@ -28,10 +28,10 @@ _QUEUE_ID_WITHIN: Final = 1000
 
 def of_reply(reply: Reply, *, message_id: str, provider: str) -> Outcome:
     """The outcome of a transaction that the server answered (RFC 5321 4.2, RFC 3463)."""
+    if reply.code // 100 == 2 and reply.stage is Stage.CONTENT:
+        return Sent(_queue_id(reply.text) or message_id, provider, reply.codes)
     error = one_line(f"{reply.stage.value}: {reply.code} {without_addresses(reply.text)}".rstrip(), ERROR_MAX)
     match reply.code // 100:
-        case 2 if reply.stage is Stage.CONTENT:
-            return Sent(_queue_id(reply.text) or message_id, provider, reply.codes)
         case 4 | 5:
             return _of_refusal(meaning_of(reply), error, reply.codes, provider)
         case _ if reply.stage is Stage.CONTENT:

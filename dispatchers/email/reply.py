@@ -24,7 +24,7 @@ _ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS: Final = re.compile(r"<?[^\s<>\"]*[^\s<>\".]@[^\s<>\",;:()]+>?")
 _TEXT_MAX: Final = 1000
 """Characters of a reply that are looked at: a server may send 32 KiB."""
-_CLOSING: Final = 421
+CLOSING: Final = 421
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Misconfigured(OSError):
 
 def is_closing(reply: Reply) -> bool:
     """Whether the server took its leave with this reply (RFC 5321 3.8)."""
-    return reply.code == _CLOSING
+    return reply.code == CLOSING
 
 
 def is_our_doing(failure: Broken) -> bool:

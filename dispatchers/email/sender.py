@@ -25,7 +25,7 @@ class SmtpSender:
         """Raise Unusable unless the server greets, encrypts and takes the login, as configured."""
         provider = self._provider
         try:
-            async with self.connections.slot():
+            async with self.connections.slots:
                 connection = await self.connections.open()
                 try:
                     await connection.noop(provider.timeout_seconds)
@@ -38,7 +38,7 @@ class SmtpSender:
     async def send(self, envelope: Envelope) -> Outcome:
         """What the server made of it."""
         try:
-            async with self.connections.slot():
+            async with self.connections.slots:
                 reply = await self._transmit(envelope)
         except Broken as failure:
             return of_failure(failure, provider=self._provider.name)

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from config.channels import Email, EmailProvider
 from config.names import Category, Priority
-from demo.sinks.smtp import SmtpSink, Step, Visit
+from demo.sinks.smtp import SmtpSink, Step, Visit, _Hooks
 from dispatchers.base import Delivery
 from dispatchers.email import EmailDispatcher
 
@@ -58,9 +58,21 @@ def delivery() -> Callable[..., Delivery]:
     return make
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Callable[..., Awaitable[SmtpSink]]]:
-    """Starts sinks, and stops them after the test."""
+@pytest.fixture(params=["one by one", "pipelined"])
+async def running(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Awaitable[SmtpSink]]]:
+    """Starts sinks, and stops them after the test: such that take one command at a time, and such that take more."""
+    if request.param == "pipelined":
+        greet = _Hooks.handle_EHLO
+
+        async def greet_and_offer(
+            hooks: Any, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+        ) -> list[str]:
+            first, *others = await greet(hooks, server, session, envelope, hostname, responses)
+            return [first, "250-PIPELINING", *others]
+
+        monkeypatch.setattr(_Hooks, "handle_EHLO", greet_and_offer)
     async with AsyncExitStack() as stack:
 
         async def start(**options: Any) -> SmtpSink:

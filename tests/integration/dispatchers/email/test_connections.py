@@ -53,7 +53,7 @@ async def test_who_finds_all_connections_busy_for_too_long_tries_again_later(
     sink: SmtpSink, dispatcher_for: DispatcherFor, delivery: Deliveries
 ) -> None:
     dispatcher = await dispatcher_for(sink, connections=1, timeout_seconds=0.05)
-    async with dispatcher._senders[0].connections.slot():
+    async with dispatcher._senders[0].connections.slots:
         (outcome,) = await dispatcher.send([delivery()])
     assert outcome == Retry("connecting: all connections are busy", provider="smtp")
 

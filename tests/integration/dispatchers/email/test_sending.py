@@ -1,5 +1,6 @@
 """One mail and its outcome, over a real socket."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -231,3 +232,34 @@ def test_a_configured_provider_makes_a_dispatcher() -> None:
     assert dispatcher is not None
     assert (dispatcher.channel, dispatcher.concurrency, dispatcher.batch_size) == ("email", 7, 1)
     assert dispatcher.repeatable
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_commands_go_together_where_the_server_takes_them_together(
+    dispatcher_for: DispatcherFor, delivery: Deliveries, pieces: int
+) -> None:
+    contents: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here ESMTP\r\n")
+        await reader.readuntil(b"\r\n")
+        writer.write(b"250-here\r\n250-SIZE 1000000\r\n250 PIPELINING\r\n")
+        for _ in range(2):
+            commands = await reader.readuntil(b"\r\nDATA\r\n")  # no answer to one before all are there
+            assert [line.partition(b" ")[0] for line in commands.splitlines()] == [b"MAIL", b"RCPT", b"DATA"]
+            replies = [b"250 2.1.0 Ok\r\n", b"250 2.1.5 Ok\r\n", b"354 Go on\r\n"]
+            for at in range(0, 3, 3 // pieces):
+                writer.write(b"".join(replies[at : at + 3 // pieces]))
+                await asyncio.sleep(0.01)
+            contents.append(await reader.readuntil(b"\r\n.\r\n"))
+            writer.write(b"250 2.0.0 Ok: queued as %d\r\n" % len(contents))
+        assert await reader.readuntil(b"\r\n") == b"QUIT\r\n"
+        writer.write(b"221 2.0.0 Bye\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        dispatcher = await dispatcher_for(SmtpSink(port=server.sockets[0].getsockname()[1]))
+        assert await send(dispatcher, delivery(id=1)) == Sent(provider_id="1", provider="smtp")
+        assert await send(dispatcher, delivery(id=2)) == Sent(provider_id="2", provider="smtp")
+        await dispatcher.stop()
+    assert [b"<orderbell.1." in contents[0], b"<orderbell.2." in contents[1]] == [True, True]
