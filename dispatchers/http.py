@@ -1,10 +1,11 @@
-"""What the channels that speak HTTP share: a pooled session, one exchange, and ``Retry-After``.
+"""What the channels that speak HTTP share: how an exchange fails, what an answer is, and ``Retry-After``. And a pooled
+session with one exchange, for those who do not send so many that its cost counts (:mod:`dispatchers.webpush.wire`).
 
 The line that matters runs between a request that never went out (:class:`NotSent`: sending again is safe) and
 one that went out and was not answered (:class:`NoAnswer`: it may have been carried out). aiohttp raises the
 same exceptions on both sides of it: a total timeout is a plain ``TimeoutError`` while connecting as well as
-while reading. So the line is drawn by the request itself, through aiohttp's tracing: before or after its
-headers were written.
+while reading. So the line is drawn by the request itself: before or after its headers were written, which a
+session tells through aiohttp's tracing.
 
     HttpFailure (Exception)
      +-- NotSent
@@ -18,8 +19,6 @@ from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
-from yarl import URL
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 """A provider that asks for more is asked again after a day."""
@@ -60,9 +59,7 @@ async def _went_out(_session: object, context: SimpleNamespace, _params: object)
     context.trace_request_ctx.went_out = True
 
 
-def open_session(
-    *, timeout_seconds: float, connections: int, resolver: AbstractResolver | None = None
-) -> aiohttp.ClientSession:
+def open_session(*, timeout_seconds: float, connections: int) -> aiohttp.ClientSession:
     """A session with its own pool of ``connections``; to be made in the loop that uses it, and closed there.
 
     ``timeout_seconds`` bounds a whole exchange, also one whose answer drips. No cookie is kept: nobody that
@@ -71,7 +68,7 @@ def open_session(
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(_went_out)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, resolver=resolver),
+        connector=aiohttp.TCPConnector(limit=connections),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
@@ -81,7 +78,7 @@ def open_session(
 async def exchange(
     session: aiohttp.ClientSession,
     method: str,
-    url: str | URL,
+    url: str,
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,
@@ -96,19 +93,19 @@ async def exchange(
         async with session.request(
             method, url, headers=headers, data=body, allow_redirects=False, trace_request_ctx=wire
         ) as response:
-            return Answer(response.status, response.headers, await _read(response, read_bytes))
+            return Answer(response.status, response.headers, await read_text(response.content, read_bytes))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise (NoAnswer if wire.went_out else NotSent)(describe(error)) from error
 
 
-async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> str | None:
+async def read_text(content: aiohttp.StreamReader, limit_bytes: int) -> str | None:
+    """What comes of a body, ``limit_bytes`` at most; None where it breaks off."""
     pieces, size = [], 0
     try:
-        async for piece in response.content.iter_any():
+        while size < limit_bytes and not content.at_eof():
+            piece = await content.readany()
             pieces.append(piece)
             size += len(piece)
-            if size >= limit_bytes:
-                break
     except (aiohttp.ClientError, TimeoutError, OSError):
         return None
     return b"".join(pieces)[:limit_bytes].decode(errors="replace")
@@ -128,7 +125,9 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
     A date that has passed is 0; nonsense is None; a day is the most.
     """
-    text = (value or "").strip()
+    if not value:
+        return None
+    text = value.strip()
     if text.isascii() and text.isdigit():
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
     try:

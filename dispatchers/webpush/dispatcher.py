@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -11,7 +11,7 @@ from config.channels import WebPush
 from config.names import Priority
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Unknown, Unusable
 from dispatchers.failover import Clock
-from dispatchers.http import NoAnswer, NotSent, exchange, open_session, retry_after
+from dispatchers.http import NoAnswer, NotSent, retry_after
 from dispatchers.webpush import subscription
 from dispatchers.webpush.endpoint import NotPublic, PublicResolver
 from dispatchers.webpush.origins import Origins
@@ -19,6 +19,7 @@ from dispatchers.webpush.outcome import outcome_of, token_was_refused
 from dispatchers.webpush.payload import payload, topic
 from dispatchers.webpush.subscription import BadSubscription, Subscription
 from dispatchers.webpush.vapid import BadKey, Signer
+from dispatchers.webpush.wire import Wire
 
 PROVIDER = "webpush"
 """One label for all: push services are named by browsers, so their names are as many as anybody likes."""
@@ -42,7 +43,7 @@ class _Push:
 
 
 class WebPushDispatcher:
-    """One request per delivery over one pooled session; each payload is encrypted for its device.
+    """One request per delivery over pooled connections; each payload is encrypted for its device.
 
     There is no other provider to fail over to: a subscription is at home with one push service. So each service has a
     breaker of its own, and one that is down stops no other.
@@ -70,7 +71,7 @@ class WebPushDispatcher:
         self._signer = Signer(
             secret.get_secret_value() if secret else "", settings.vapid_subject, lambda: self._clock.utc().timestamp()
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
 
     def resting(self) -> Mapping[str, str | None]:
         """One of the push services is enough to be in use."""
@@ -78,16 +79,17 @@ class WebPushDispatcher:
 
     async def start(self) -> None:
         resolver = self._resolver()
-        self._session = open_session(
+        self._wire = Wire(
             timeout_seconds=self._settings.timeout_seconds,
             connections=self._settings.concurrency,
             resolver=resolver if self._settings.allow_private_endpoints else PublicResolver(resolver),
+            read_bytes=READ_BYTES,
         )
 
     async def stop(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._wire is not None:
+            await self._wire.close()
+            self._wire = None
 
     async def ping(self) -> None:
         """Raise Unusable unless the key loads and a contact is set. There is no one service to ask."""
@@ -99,7 +101,7 @@ class WebPushDispatcher:
             raise Unusable("webpush.vapid_subject: set mailto: or https: of who runs this; push services ask for it")
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        return [replace(await self._send(delivery), provider=PROVIDER) for delivery in batch]
+        return [await self._send(delivery) for delivery in batch]
 
     async def _send(self, delivery: Delivery) -> Outcome:
         remaining_seconds = (delivery.expires_at - self._clock.utc()).total_seconds()
@@ -107,39 +109,37 @@ class WebPushDispatcher:
             target = subscription.read(delivery.address, allow_private=self._settings.allow_private_endpoints)
             authorization = self._signer.authorization(target.origin)
         except BadSubscription as error:
-            return Rejected(error=str(error), suppress_address=True)
+            return Rejected(error=str(error), suppress_address=True, provider=PROVIDER)
         except BadKey as error:
-            return Retry(error=str(error))  # a setting: the delivery waits for whoever puts it right
+            # A setting: the delivery waits for whoever puts it right.
+            return Retry(error=str(error), provider=PROVIDER)
         # Whether it has expired was decided by the database's clock; by ours it is at most a little late.
         ttl_seconds = min(self._settings.ttl_seconds, max(LEAST_TTL_SECONDS, math.floor(remaining_seconds)))
         push = _Push(delivery, target, authorization, ttl_seconds)
         return await self._origins.of(target.origin).send(push)
 
     async def _push(self, push: _Push) -> Outcome:
-        if self._session is None:
+        if self._wire is None:
             raise RuntimeError("start() first")
+        delivery, target = push.delivery, push.target
+        head = (
+            f"{target.head}"
+            f"Authorization: {push.authorization}\r\n"
+            "Content-Encoding: aes128gcm\r\n"
+            "Content-Type: application/octet-stream\r\n"
+            f"TTL: {push.ttl_seconds}\r\n"
+            f"Topic: {topic(delivery.subject)}\r\n"
+            f"Urgency: {URGENCY[delivery.priority]}\r\n"
+        )
+        plaintext = payload(delivery)
         try:
-            answer = await exchange(
-                self._session,
-                "POST",
-                push.target.url,
-                headers={
-                    "Authorization": push.authorization,
-                    "Content-Encoding": "aes128gcm",
-                    "Content-Type": "application/octet-stream",
-                    "TTL": str(push.ttl_seconds),
-                    "Topic": topic(push.delivery.subject),
-                    "Urgency": URGENCY[push.delivery.priority],
-                },
-                body=push.target.encrypt(payload(push.delivery)),
-                read_bytes=READ_BYTES,
-            )
+            answer = await self._wire.post(target.origin, head, lambda: target.encrypt(plaintext))
         except NotSent as failure:
             return _unsent(failure)
         except NoAnswer as failure:
             return Unknown(error=str(failure))
         if token_was_refused(answer.status):
-            self._signer.forget(push.target.origin)
+            self._signer.forget(target.origin)
         return outcome_of(
             answer.status,
             answer.body or "",

@@ -37,7 +37,7 @@ def check(text: str, *, allow_private: bool) -> URL:
     try:
         url = URL(text)
         host, port = url.host, url.port
-    except ValueError:
+    except (ValueError, IndexError):  # yarl has both for what it cannot read
         raise BadEndpoint("the endpoint is not a URL") from None
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise BadEndpoint("the endpoint is not https")

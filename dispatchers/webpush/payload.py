@@ -20,6 +20,7 @@ _SHORTENED = ("body", "title", "action")
 """In this order: the body says least per byte, and without the title nothing is said."""
 _DROPPED = ("url", "action", "subject", "tag", "event")
 """Given up only when texts of no length at all do not help: each would have to be absurdly long."""
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def topic(subject: str) -> str:
@@ -80,7 +81,7 @@ def _shortened(text: str, characters: int) -> str:
 
 def _encoded(fields: dict[str, object]) -> bytes:
     # A lone surrogate, which UTF-8 cannot hold, becomes a question mark rather than an error.
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _JSON.encode(fields).encode("utf-8", "replace")
 
 
 def _size(fields: dict[str, object]) -> int:

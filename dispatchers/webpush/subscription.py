@@ -11,6 +11,7 @@ from pywebpush import WebPusher
 from yarl import URL
 
 from dispatchers.webpush import endpoint
+from dispatchers.webpush.wire import head_of
 
 AUTH_BYTES = 16
 """RFC 8291, 3.2."""
@@ -30,12 +31,15 @@ class Subscription:
     url: URL
     p256dh: ec.EllipticCurvePublicKey
     auth: bytes
-    _pusher: WebPusher = field(init=False, repr=False, compare=False)
     origin: str = field(init=False)
     """Scheme, host and port (RFC 6454): the audience of a VAPID token."""
+    head: str = field(init=False, repr=False, compare=False)
+    """The lines that begin each request to it."""
+    _pusher: WebPusher = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "origin", str(self.url.origin()))
+        object.__setattr__(self, "head", head_of(self.url))
         pusher = WebPusher({"endpoint": str(self.url), "keys": self.keys})
         # It reads the key anew for each push, a fifth of the time that one takes; a key that is read already will do.
         pusher.receiver_key = self.p256dh

@@ -159,6 +159,33 @@ async def test_a_service_without_a_trusted_certificate_gets_nothing(
     assert not any(received)
 
 
+async def test_a_service_with_a_trusted_certificate_gets_the_push_over_tls(
+    dispatcher: WebPushDispatcher,
+    delivery: Delivery,
+    another: Another,
+    self_signed: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    received: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    trusting = ssl.create_default_context(cafile=tmp_path / "server.pem")
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=self_signed)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await send(dispatcher, another(address=moved(delivery, f"https://localhost:{port}/x")))
+        await dispatcher.stop()
+    assert isinstance(outcome, Sent)
+    assert received[0].startswith(b"POST /x HTTP/1.1\r\nHost: localhost:%d\r\n" % port)
+
+
 async def test_an_error_names_no_endpoint(sink: PushSink, dispatcher: WebPushDispatcher, delivery: Delivery) -> None:
     token = json.loads(delivery.address)["endpoint"].rpartition("/")[2]
     sink.reply = lambda _: Reply(drop=True)

@@ -87,6 +87,7 @@ def test_an_address_in_an_old_spelling_is_refused(host: str) -> None:
         "https://:secret@push.example/x",
         "https://push.example:99999/x",
         "https://[::1/x",
+        "https://][x@",
         "https://push.example/" + "x" * 2048,
     ],
 )
