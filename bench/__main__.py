@@ -43,7 +43,7 @@ BENCHMARKS = (
     Benchmark("writers", 200),
     Benchmark("pipeline", 200),
     Benchmark("frame_latency", 130),
-    Benchmark("hub", 420),
+    Benchmark("hub", 210),
     Benchmark("email_rate", 55),
     Benchmark("webpush_rate", 55),
     Benchmark("backlog", 100),

@@ -7,6 +7,7 @@ limit. What is measured and how stands in ``docs/explanation/hub.md``. The last 
 
 import os
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,10 @@ SIZES = (1_000, 5_000, 20_000)
 
 def main() -> None:
     """Run it and print the line."""
-    parser = arguments("hub", __doc__, rounds=1)
+    parser = arguments("hub", __doc__, rounds=3)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES, help="connections")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
+    parser.add_argument("--most-seconds", type=float, default=140.0, help="no round begins later")
     given = parser.parse_args()
     for peers in (PEERS, NODE_PEERS):
         if not peers.exists():
@@ -42,7 +44,10 @@ def main() -> None:
     trial = [channels(layer, server) for layer, server in ON_TRIAL]
     with tempfile.TemporaryDirectory(prefix="orderbell-bench-") as folder:
         entrants = [orderbell(), library(), socketio(), node(), limit(compiled(Path(folder)))]
-        sessions = list(contest.rounds(sizes, given.rounds, entrants, trial, run))
+        until = time.monotonic() + given.most_seconds
+        sessions = list(
+            contest.rounds(sizes, given.rounds, entrants, trial, run, has_time=lambda: time.monotonic() < until)
+        )
     os.sched_setaffinity(0, everywhere)
     settings = {"connections": list(sizes), "rounds": given.rounds, "seconds": given.seconds}
     verdict.report(sessions, all_versions(), settings).print()

@@ -74,26 +74,28 @@ class Link:
 class Rounds:
     """Commands that bring one frame to each: when all have got what one brought, the next is given."""
 
-    def __init__(self, people: int, command: Callable[[], None]) -> None:
+    def __init__(self, people: int, command: Callable[[int], None]) -> None:
         self._people = people
         self._command = command
         self.missing: list[int] = []
         """Of each: how many have not got its frame."""
         self.done = 0
 
-    def give(self) -> None:
-        self.missing.append(self._people)
-        self._command()
+    def give(self, times: int) -> None:
+        """In one call, so that what is ready together reaches every server together."""
+        self.missing += [self._people] * times
+        self._command(times)
 
     def arrived(self, link: Link, frames: int) -> None:
         """They come in the order of the commands."""
-        missing = self.missing
+        missing, done = self.missing, 0
         for number in range(link.got, link.got + frames):
             missing[number] -= 1
-            if not missing[number]:
-                self.done += 1
-                self.give()
+            done += not missing[number]
         link.got += frames
+        if done:
+            self.done += done
+            self.give(done)
 
 
 class Crowd:
@@ -107,7 +109,7 @@ class Crowd:
         self._buffer = bytearray(262_144)
         self._frame_bytes = 0
         """The size of whole frames now, by the first one that came."""
-        self._rounds = Rounds(0, lambda: None)
+        self._rounds = Rounds(0, lambda _: None)
         """Of the last measurement."""
 
     def __enter__(self) -> Self:
@@ -149,14 +151,15 @@ class Crowd:
 
     def measure(
         self,
-        command: Callable[[], None],
+        command: Callable[[int], None],
         *,
         seconds: float,
         warm_up: float,
         window: int,
         look: Callable[[float], None],
     ) -> Measured:
-        """Give a command that brings one frame to each, again and again, and count for ``seconds``.
+        """Give a command that brings one frame to each, again and again, and count for ``seconds``; ``command`` is
+        given how many times.
 
         No more than ``window`` commands are under way: the next is given when all have got what the oldest brought.
         It is counted from when ``warm_up`` seconds have passed and one is done, for longer where so few are done in
@@ -167,8 +170,7 @@ class Crowd:
             link.got = 0
         self._frame_bytes = total = 0
         self._rounds = rounds = Rounds(len(links), command)
-        for _ in range(window):
-            rounds.give()
+        rounds.give(window)
         now = began = time.monotonic()
         start: tuple[float, int, float] | None = None
         enough = 0

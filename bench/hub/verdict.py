@@ -22,28 +22,36 @@ def report(sessions: Sequence[Session], versions: Mapping[str, str], settings: M
     rates = {kind: medians(sessions, partial(_rate, kind)) for kind in KINDS}
     memory = medians(sessions, lambda one: one.kib_per_connection if one.per_second else None)
     accepts = medians(sessions, lambda one: one.accepts_per_second or None)
+    of_core = {kind: medians(sessions, partial(_per_cpu_second, kind)) for kind in KINDS}
+    accepts_of_core = medians(sessions, lambda one: one.accepts_per_cpu_second or None)
     return Report(
         "hub",
-        rows=[*_goals(rates, memory, accepts)],
+        rows=[*_goals(of_core, memory, accepts_of_core)],
         medians={
             "messages_per_second": rates,
             "kib_per_connection": memory,
             "accepts_per_second": accepts,
-            "messages_per_cpu_second": {kind: medians(sessions, partial(_per_cpu_second, kind)) for kind in KINDS},
+            "messages_per_cpu_second": of_core,
+            "accepts_per_cpu_second": accepts_of_core,
             "cpu_share": {
                 who: {kind: medians(sessions, partial(_share, kind, at)) for kind in KINDS}
                 for at, who in enumerate(("server", "client"))
             },
         },
-        ratios={kind: ratios(each) for kind, each in rates.items()} | {"accepts": ratios(accepts)},
+        ratios={kind: ratios(each) for kind, each in of_core.items()} | {"accepts": ratios(accepts_of_core)},
         tables=[
-            *(_table(f"{PLURAL[kind].capitalize()} a second, by connections", rates[kind]) for kind in KINDS),
+            *(_table(f"{PLURAL[kind].capitalize()} a second of the server's core", of_core[kind]) for kind in KINDS),
+            *(_table(f"{PLURAL[kind].capitalize()} a second, as it went", rates[kind]) for kind in KINDS),
             _table("KiB a connection", memory),
-            _table("Accepts a second", accepts),
+            _table("Accepts a second of the server's core", accepts_of_core),
+            _table("Accepts a second, as it went", accepts),
         ],
         plots=[
-            Plot(f"{PLURAL[kind].capitalize()} a second", {f"{n:,} connections": each for n, each in figures.items()})
-            for kind, figures in rates.items()
+            Plot(
+                f"{PLURAL[kind].capitalize()} a second of the server's core",
+                {f"{n:,} connections": each for n, each in figures.items()},
+            )
+            for kind, figures in of_core.items()
         ],
         versions=versions,
         settings=dict(settings) | {"frame_bytes": sessions[0].frame_bytes},
@@ -51,7 +59,10 @@ def report(sessions: Sequence[Session], versions: Mapping[str, str], settings: M
 
 
 def _goals(rates: Mapping[str, Figures], memory: Figures, accepts: Figures) -> Sequence[Row]:
-    """Each counts at every size: what is shown is the size at which it is least."""
+    """Each counts at every size: what is shown is the size at which it is least.
+
+    Rates are of the server's CPU time: what else the machine does then changes little.
+    """
     rows: list[Row] = []
     for kind, figures in rates.items():
         found = [(each[OURS] / each[name], name, n) for n, each in figures.items() for name in each if _is_peer(name)]

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -22,6 +24,8 @@ NO_KEY = "nobody can be recognised: neither auth.secret nor auth.public_key_file
 CANNOT_MINT = "no token can be made: auth.secret is not set"
 NOT_FETCHED = "nobody can be recognised yet: the keys at auth.jwks_url could not be fetched"
 INVALID = "the token is not valid"
+LONGEST_REMEMBERED_CHARACTERS = 512
+"""Of a token's header; those of one issuer are all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Tokens:
         if not self.configured:
             raise CannotAuthenticate(NO_KEY)
         try:
-            key = self._key(jwt.get_unverified_header(token))
+            key = self._key(_header(token))
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key.key,
@@ -119,6 +123,20 @@ class Tokens:
             return datetime.fromtimestamp(int(claims["exp"]), UTC) + self._leeway
         except (OverflowError, ValueError, OSError):
             raise Unauthenticated("the token's exp is no moment") from None
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    """What a token says of itself. Raises jwt.InvalidTokenError."""
+    header = token.partition(".")[0]
+    if len(header) > LONGEST_REMEMBERED_CHARACTERS:
+        return jwt.get_unverified_header(token)
+    return _header_alone(header)
+
+
+@lru_cache(maxsize=64)
+def _header_alone(header: str) -> Mapping[str, Any]:
+    # The other parts are looked at when the signature is verified.
+    return MappingProxyType(jwt.get_unverified_header(f"{header}.."))
 
 
 def _user_id(claims: dict[str, Any]) -> str:

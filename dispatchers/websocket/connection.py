@@ -12,8 +12,9 @@ from websockets.http11 import Request
 from dispatchers.websocket import frames, metrics, session
 from dispatchers.websocket.codes import CloseCode, ErrorCode
 from dispatchers.websocket.commands import BadFrame, Command, Hello, Ping, parse, room_of
+from dispatchers.websocket.deflate import EXTENSIONS
 from dispatchers.websocket.frames import Outgoing
-from dispatchers.websocket.upgrade import refusal, token_of
+from dispatchers.websocket.upgrade import Answer, accept, read, refusal, refuse, token_of
 from dispatchers.websocket.wire import Stage, Wire
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ class Connection(Wire):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self.hub.now()
+        if self.stage is Stage.UPGRADE:
+            self._upgrade(data)
+            return
         self.proto.receive_data(data)
         for event in self.proto.events_received():
-            if isinstance(event, Request):
-                self._upgrade(event)
-            elif isinstance(event, Frame) and self.open:
+            if isinstance(event, Frame) and self.open:
                 self._frame(event)
         self._flush()
 
@@ -136,20 +138,32 @@ class Connection(Wire):
 
     # What comes in.
 
-    def _upgrade(self, request: Request) -> None:
+    def _upgrade(self, data: bytes) -> None:
+        """``data`` is the whole request: uvicorn has read it."""
+        hub, found = self.hub, read(data)
+        answer = self._answer(found) if isinstance(found, Request) else found
+        if isinstance(found, Request) and answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.stage = Stage.HELLO
+            self.proto.extensions = [*answer.extensions]
+            self.deflates = bool(answer.extensions)
+            self.token = token_of(found.headers, hub.allowed_origins, hub.cookie)
+            hub.crowd.add(self)
+            self.transport.write(answer.data)
+            return
+        if answer.data:
+            metrics.REFUSED.labels(str(answer.status)).inc()
+            self.transport.write(answer.data)
+        self._end(0)
+        self.transport.close()
+
+    def _answer(self, request: Request) -> Answer:
         hub = self.hub
         refused = refusal(request.path, request.headers, hub.allowed_origins, hub.cookie)
         if refused is None and not hub.crowd.has_room():
             refused = HTTPStatus.SERVICE_UNAVAILABLE, "No room for more connections: come back later.\n"
-        response = self.proto.accept(request) if refused is None else self.proto.reject(*refused)
-        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            self.stage = Stage.HELLO
-            self.deflates = bool(self.proto.extensions)
-            self.token = token_of(request.headers, hub.allowed_origins, hub.cookie)
-            hub.crowd.add(self)
-        else:
-            metrics.REFUSED.labels(str(response.status_code)).inc()
-        self.proto.send_response(response)
+        if refused is not None:
+            return refuse(*refused)
+        return accept(request, EXTENSIONS if hub.limits.compression else ())
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.CLOSE, Opcode.PONG):

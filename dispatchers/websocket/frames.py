@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -100,33 +101,39 @@ def new_notification(made: Notification | Delivery) -> Outgoing:
     else:
         number = made.id
         standing = f'"read_at":{_at(made.read_at)},"seen_at":{_at(made.seen_at)},"archived_at":{_at(made.archived_at)}'
+    url = "null" if made.url is None else quoted(made.url)
+    action = "null" if made.action is None else quoted(made.action)
     return Outgoing(
         number,
         _framed(
             f'{{"type":"new_notification","id":{number},"notification":{{"id":{number},"event":{quoted(made.event)},'
             f'"subject":{quoted(made.subject)},"audience":{quoted(made.audience)},"category":{quoted(made.category)},'
             f'"priority":{quoted(made.priority)},"title":{quoted(made.title)},"body":{quoted(made.body)},'
-            f'"url":{_text(made.url)},"action":{_text(made.action)},"created_at":"{moment(made.created_at)}",'
+            f'"url":{url},"action":{action},"created_at":{_at(made.created_at)},'
             f'{standing},"expires_at":{_at(made.expires_at)}}}}}'
         ),
     )
 
 
-def _text(value: str | None) -> str:
-    return "null" if value is None else quoted(value)
-
-
+@lru_cache(maxsize=1024)
 def _at(value: datetime | None) -> str:
+    """Notifications of one batch have a few moments between them, and to write one takes longer than to find it."""
     return "null" if value is None else f'"{moment(value)}"'
 
 
 def welcome(user_id: str, last_id: int, unread_count: int, replayed: int) -> Outgoing:
-    return _say("welcome", user_id=user_id, last_id=last_id, unread_count=unread_count, replayed=replayed)
+    return Outgoing(
+        0,
+        _framed(
+            f'{{"type":"welcome","user_id":{quoted(user_id)},"last_id":{last_id},"unread_count":{unread_count},'
+            f'"replayed":{replayed}}}'
+        ),
+    )
 
 
 def caught_up(since: str) -> Outgoing:
     """Everything up to this moment was told on this connection."""
-    return _say("caught_up", since=since)
+    return Outgoing(0, _framed(f'{{"type":"caught_up","since":{quoted(since)}}}'))
 
 
 def renewed(expires_at: datetime) -> Outgoing:

@@ -25,6 +25,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from operator import attrgetter
 from typing import Any, assert_never
 
 from uvicorn import Config
@@ -155,7 +156,7 @@ class Hub:
         """
         items: list[tuple[str, Outgoing]] = []
         size = 0
-        for delivery in sorted(batch, key=lambda delivery: delivery.notification_id):
+        for delivery in sorted(batch, key=attrgetter("notification_id")):
             if self._outward is None:
                 self.outbox.put(delivery.address, delivery)
                 continue
@@ -197,12 +198,12 @@ class Hub:
     def announce(self, announcement: Announcement, people: Collection[str] | None) -> None:
         """Show it to everybody (None) or to these people who are connected here: each daemon reads them for itself."""
         self.outbox.put(None if people is None else tuple(people), frames.announcement(announcement))
-        self.outbox.pump()
+        self.outbox.pump_soon()
 
     def end_announcement(self, announcement_id: int) -> None:
         """It holds no longer."""
         self.outbox.put(None, frames.announcement_ended(announcement_id))
-        self.outbox.pump()
+        self.outbox.pump_soon()
 
     def receive(self, envelope: Envelope) -> None:
         """What another daemon has told."""

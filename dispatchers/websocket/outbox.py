@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dispatchers.base import Delivery
@@ -30,8 +30,8 @@ class Outbox:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._waiting: deque[tuple[To, Outgoing | Delivery]] = deque()
-        self._rest: tuple[Outgoing, Iterator[Connection]] | None = None
-        """Of a frame to many: who has not got it."""
+        self._rest: tuple[Outgoing, Sequence[Connection], int] | None = None
+        """A frame to many, whom, and how many of them have got it."""
         self._handle: asyncio.Handle | None = None
         self._holds = 0
         self.recent: OrderedDict[int, None] | None = None
@@ -49,6 +49,12 @@ class Outbox:
         """Begin to write, unless that is under way."""
         if self._handle is None:
             self._pump()
+
+    def pump_soon(self) -> None:
+        """The same at the loop's next turn: what is put for everybody until then goes out in one write."""
+        if self._handle is None:
+            self.idle.clear()
+            self._handle = asyncio.get_running_loop().call_soon(self._pump)
 
     def hold(self) -> None:
         """Write nothing until :meth:`go_on`."""
@@ -121,9 +127,10 @@ class Outbox:
 
     def _begin(self, to: tuple[str, ...] | None, frame: Outgoing) -> None:
         if to is None:
-            self._rest = self._with_what_follows(frame), self._hub.people.everybody()
+            self._rest = self._with_what_follows(frame), self._hub.people.everybody(), 0
         else:
-            self._rest = frame, _of_many(self._hub, to)
+            people = self._hub.people
+            self._rest = frame, [connection for user_id in to for connection in people.of(user_id)], 0
 
     def _with_what_follows(self, first: Outgoing) -> Outgoing:
         """What else waits for everybody goes out with it: a write costs far more than what is in it."""
@@ -136,14 +143,15 @@ class Outbox:
 
     def _continue(self, end: int) -> None:
         assert self._rest is not None  # noqa: S101 - the caller has looked
-        frame, connections = self._rest
-        more = len(frame.frames) - 1 if isinstance(frame, Together) else 0
-        for connection in connections:
+        hub = self._hub
+        frame, connections, at = self._rest
+        before = hub.written
+        upper = at + end - before
+        self._rest = None if upper >= len(connections) else (frame, connections, upper)
+        for connection in connections[at:upper]:
             connection.deliver(frame)
-            self._hub.written_besides += more
-            if self._hub.written >= end:
-                return
-        self._rest = None
+        if isinstance(frame, Together):
+            hub.written_besides += (hub.written - before) * (len(frame.frames) - 1)
 
     def _is_new(self, notification_id: int) -> bool:
         recent = self.recent
@@ -155,8 +163,3 @@ class Outbox:
         if len(recent) > MOST_RECENT:
             recent.popitem(last=False)
         return True
-
-
-def _of_many(hub: "Hub", people: tuple[str, ...]) -> "Iterator[Connection]":
-    for user_id in people:
-        yield from hub.people.of(user_id)

@@ -1,7 +1,8 @@
 """Who is connected: a person's connections, and when the first comes and the last goes."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,10 +25,9 @@ class People:
     def names(self) -> list[str]:
         return list(self._connections)
 
-    def everybody(self) -> "Iterator[Connection]":
-        """Those who are there now; who goes or comes meanwhile does no harm."""
-        for connections in tuple(self._connections.values()):
-            yield from connections
+    def everybody(self) -> "list[Connection]":
+        """Those who are there now."""
+        return list(chain.from_iterable(self._connections.values()))
 
     def __len__(self) -> int:
         return len(self._connections)

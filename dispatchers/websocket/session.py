@@ -53,7 +53,7 @@ from dispatchers.websocket.contract import (
     TokenExpired,
     Unauthenticated,
 )
-from dispatchers.websocket.frames import Notification, Outgoing
+from dispatchers.websocket.frames import Notification, Outgoing, Together
 from dispatchers.websocket.reading import changed_frame
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ log = logging.getLogger(__name__)
 
 CLOCK_SECONDS = 1.0
 """By which the same moment may differ when it is computed twice."""
+REPLAYS = {result: metrics.REPLAYS.labels(result) for result in ("nothing", "replayed", "reload")}
 
 
 async def work_off(connection: "Connection") -> None:
@@ -170,16 +171,21 @@ async def _hello(connection: "Connection", hello: Hello) -> None:
         return
     now, missed, changed, announced, reload = await _read(connection, hello)
     connection.floor = missed[-1].id if missed else now.last_id
-    metrics.REPLAYS.labels("reload" if reload else "replayed" if missed or changed else "nothing").inc()
+    REPLAYS["reload" if reload else "replayed" if missed or changed else "nothing"].inc()
+    first, caught_up = [frames.welcome(connection.user_id, now.last_id, now.unread_count, len(missed))], False
+    if reload:
+        first.append(frames.RELOAD)
+    if not (missed or changed or announced):
+        first.append(frames.caught_up(now.since))
+        caught_up = True
     if connection.open:
-        connection.write(frames.welcome(connection.user_id, now.last_id, now.unread_count, len(missed)))
-        if reload:
-            connection.write(frames.RELOAD)
+        connection.write(Together(first))
+        hub.written_besides += len(first) - 1
     await _write_all(connection, (frames.new_notification(notification) for notification in missed))
     await _write_all(connection, (changed_frame(standing) for standing in changed))
     await _write_all(connection, (frames.announcement(each) for each in announced))
-    if connection.open:
-        connection.write(frames.caught_up(now.since))
+    if not caught_up:
+        await _write_all(connection, (frames.caught_up(now.since),))
     if await _release(connection):
         await _count(connection)
 

@@ -1,23 +1,18 @@
 """A WebSocket over a transport: writing, closing, and waiting for a slow peer. What is said is :mod:`.connection`'s."""
 
 import asyncio
-import logging
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from websockets.protocol import State
-from websockets.server import ServerProtocol
+from websockets.protocol import Protocol, Side, State
 
 from dispatchers.websocket import metrics
 from dispatchers.websocket.codes import CloseCode
-from dispatchers.websocket.deflate import EXTENSIONS
 from dispatchers.websocket.frames import Outgoing
+from dispatchers.websocket.upgrade import websockets_log
 
 if TYPE_CHECKING:
     from dispatchers.websocket.hub import Hub
-
-websockets_log = logging.getLogger("websockets.server")
-websockets_log.setLevel(logging.WARNING)  # it says INFO at every connection
 
 CLOSE_SECONDS = 3.0
 """A peer that does not answer a close frame within this is cut off."""
@@ -43,11 +38,8 @@ class Wire(asyncio.Protocol):
     def __init__(self, hub: "Hub", listed_in: set[object]) -> None:
         self.hub = hub
         self.listed_in = listed_in  # uvicorn's own set: it calls shutdown() on what is in there
-        self.proto = ServerProtocol(
-            max_size=hub.limits.max_frame_bytes,
-            extensions=EXTENSIONS if hub.limits.compression else None,
-            logger=websockets_log,
-        )
+        self.proto = Protocol(Side.SERVER, max_size=hub.limits.max_frame_bytes, logger=websockets_log)
+        """Of what follows the upgrade."""
         self.stage = Stage.UPGRADE
         self.deadline = hub.now() + hub.limits.hello_timeout_seconds
         self.deflates = False
@@ -58,8 +50,8 @@ class Wire(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream server makes
-        self.transport = transport
+        # What a stream server makes; uvloop's is a transport without being derived from one.
+        self.transport = cast("asyncio.Transport", transport)
         self.listed_in.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the peer is gone either way
@@ -103,10 +95,11 @@ class Wire(asyncio.Protocol):
         """Begin the closing handshake; out of the hub's set first: no frame follows the close frame."""
         if not self.open:
             return
+        upgraded = self.stage is not Stage.UPGRADE
         self._end(code)
         if self.transport.get_write_buffer_size() > self.hub.limits.max_buffered_bytes:
             self.transport.abort()
-        elif self.proto.state is State.OPEN:
+        elif upgraded and self.proto.state is State.OPEN:
             self.proto.send_close(code, reason)
             self._flush()
         else:
@@ -132,11 +125,11 @@ class Wire(asyncio.Protocol):
     # Inside.
 
     def _flush(self) -> None:
-        """Write what the protocol has made: the handshake, pongs, close frames, and the end of the stream."""
+        """Write what the protocol has made: pongs, close frames, and the end of the stream."""
         for data in self.proto.data_to_send():
             if data:
                 self.transport.write(data)
-            elif self.proto.close_rcvd is not None or self.stage is Stage.UPGRADE:
+            elif self.proto.close_rcvd is not None:
                 self._end(0)
                 self.transport.close()
             else:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import socket
 from collections.abc import Sequence
 from datetime import datetime
@@ -103,6 +104,9 @@ async def serve(port: int, commands: socket.socket, people: int) -> None:
             await hub.send(deliveries[start : start + BATCH])
 
     ready_for_measuring()
+    # As the supervisor has it.
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run())
         tasks.create_task(obey(commands, {said.ANNOUNCE: announce, said.TELL: tell}))

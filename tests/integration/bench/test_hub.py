@@ -45,7 +45,7 @@ def test_the_report_has_medians_ratios_and_goals(sessions: list[Session], capsys
     verdict.report(sessions, {"python": "3"}, {"rounds": 1}).print()
     line = json.loads(capsys.readouterr().out)
     assert line["benchmark"] == "hub"
-    rates = line["medians"]["messages_per_second"]["announcement"][str(PEOPLE)]
+    rates = line["medians"]["messages_per_cpu_second"]["announcement"][str(PEOPLE)]
     assert rates.keys() == {"orderbell", "websockets"}
     ratio = line["ratios"]["announcement"][str(PEOPLE)]["websockets"]
     assert ratio == pytest.approx(rates["orderbell"] / rates["websockets"], rel=0.01)
@@ -54,7 +54,7 @@ def test_the_report_has_medians_ratios_and_goals(sessions: list[Session], capsys
 
 def with_rate(entrant: str, per_second: float) -> Session:
     both = {"announcement": per_second, "notification": per_second}
-    return Session(entrant, PEOPLE, both, 10.0, 1.0, {"announcement": 300}, dict.fromkeys(both, (1.0, 0.1)))
+    return Session(entrant, PEOPLE, both, 10.0, 1.0, 1.0, {"announcement": 300}, dict.fromkeys(both, (1.0, 0.1)))
 
 
 @pytest.mark.parametrize(("ours", "met"), [(31.0, True), (29.0, False)])

@@ -33,6 +33,18 @@ async def test_an_announcement_is_shown_to_everybody_who_is_welcome(house: "Hous
     assert (await silent.frame())["code"] == "hello_first"
 
 
+async def test_announcements_of_one_moment_go_out_in_one_write(house: "House", announcement: Make) -> None:
+    client = await house.come("ann")
+    house.hub.count()
+    before, writes = frames_total(), house.hub.written
+    for number in range(3):
+        house.hub.announce(announcement(number + 1), None)
+    assert [(await client.frame())["announcement"]["id"] for _ in range(3)] == [1, 2, 3]
+    assert house.hub.written - writes <= 1
+    house.hub.count()
+    assert frames_total() - before == 3
+
+
 async def test_an_announcement_to_some_is_shown_to_nobody_else(house: "House", announcement: Make) -> None:
     ann, bob = await house.come("ann"), await house.come("bob")
     house.hub.announce(announcement(), {"ann", "nobody"})

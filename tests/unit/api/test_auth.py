@@ -29,6 +29,16 @@ def test_a_minted_token_says_who_it_is() -> None:
     assert identity.expires_at == now + timedelta(minutes=5, seconds=10)
 
 
+def test_a_header_that_was_seen_before_vouches_for_nothing() -> None:
+    judge, good = tokens(), signed()
+    assert judge.verify(good).user_id == "ann"
+    header, payload, signature = good.split(".")
+    for bad in (f"{header}..", header, f"{header}.{payload}.", f"{header}.{payload}.{signature[::-1]}",
+                f"{header}.!.{signature}", signed("another secret of at least thirty-two bytes")):  # fmt: skip
+        with pytest.raises(Unauthenticated):
+            judge.verify(bad)
+
+
 def test_audience_and_issuer_are_minted_and_asked_for() -> None:
     both = {"audience": "orderbell", "issuer": "https://shop.example"}
     assert tokens(**both).verify(tokens(**both).mint("ann")).user_id == "ann"

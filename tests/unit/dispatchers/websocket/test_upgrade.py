@@ -1,7 +1,12 @@
+from http import HTTPStatus
+
 import pytest
 from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
-from dispatchers.websocket.upgrade import refusal, token_of
+from dispatchers.websocket.deflate import EXTENSIONS
+from dispatchers.websocket.upgrade import accept, read, refusal, refuse, token_of
 
 
 def asked(path: str = "/ws", origins: tuple[str, ...] = (), cookie: str | None = None, **headers: str) -> int | None:
@@ -151,3 +156,101 @@ def test_a_cookie_without_an_origin_or_with_a_wrong_one_is_refused() -> None:
     assert asked(cookie="session", Cookie="session=t", Origin="https://evil.example", Host="here.example") == 403
     assert asked(cookie="session", Cookie="other=t") is None
     assert asked(cookie="session", Cookie="session=t", Authorization="Bearer t") is None
+
+
+GOOD = {
+    "host": "orders.example",
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def request(first: str = "GET /ws HTTP/1.1", **changed: str | None) -> bytes:
+    headers = GOOD | {name.replace("_", "-"): value for name, value in changed.items()}
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items() if value is not None)]
+    return "\r\n".join((*lines, "", "")).encode("iso-8859-1")
+
+
+def by_the_library(data: bytes) -> tuple[int, dict[str, str]]:
+    """Status and headers of what it answers, but for the date."""
+    library = ServerProtocol()
+    library.receive_data(data)
+    for event in library.events_received():
+        if isinstance(event, Request):
+            library.send_response(library.accept(event))
+    return answered(b"".join(library.data_to_send()))
+
+
+def answered(data: bytes) -> tuple[int, dict[str, str]]:
+    head, *lines = data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    headers.pop("date", None)
+    return (int(head.split(" ")[1]) if head else 0), headers
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(),
+        request(connection="keep-alive, Upgrade", origin="https://orders.example", cookie="a=b; c=d"),
+        request(connection="keep-alive,upgrade"),
+        request(upgrade="WebSocket"),
+        request(user_agent="caf\xe9"),
+        request(sec_websocket_key="x"),
+        request(sec_websocket_key="dGhlIHNhbXBsZSBub25jZR=="),
+        request(sec_websocket_key=None),
+        request(sec_websocket_version="8"),
+        request(sec_websocket_version=None),
+        request(sec_websocket_protocol="a, b"),
+        request(sec_websocket_protocol="\x7f"),
+        request(sec_websocket_extensions="permessage-deflate"),
+        request(connection="close"),
+        request(upgrade="websocket, h2c"),
+        request(content_length="0"),
+        request(content_length="5"),
+        request(transfer_encoding="chunked"),
+        request("POST /ws HTTP/1.1"),
+        request("GET /ws HTTP/1.0"),
+        request("GET /w\xe9 HTTP/1.1"),
+        request("GET  HTTP/1.1"),
+        request(host="a\r\n b"),
+        request(host="a\nb: c"),
+        request(host="a\x00b"),
+        request(x="y" * 9_000),
+        request(**{f"x_{number}": "y" for number in range(200)}),
+        request()[:-4] + b"\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        request()[:-4] + b"\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ],
+)
+def test_every_request_is_answered_as_the_library_would(data: bytes) -> None:
+    found = read(data)
+    answer = accept(found) if isinstance(found, Request) else found
+    assert answered(answer.data) == by_the_library(data)
+    assert answer.status == by_the_library(data)[0]
+    assert not answer.extensions
+
+
+@pytest.mark.parametrize(
+    "data", [request(), request("GET /ws?a=b HTTP/1.1", x=" y "), request(x="caf\xe9"), request(x="")]
+)
+def test_a_request_reads_as_the_library_reads_it(data: bytes) -> None:
+    library = ServerProtocol()
+    library.receive_data(data)
+    [wanted] = library.events_received()
+    assert read(data) == wanted
+
+
+def test_compression_is_agreed_on_where_it_is_allowed() -> None:
+    found = read(request(sec_websocket_extensions="permessage-deflate; client_max_window_bits"))
+    assert isinstance(found, Request)
+    assert [each.name for each in accept(found, EXTENSIONS).extensions] == ["permessage-deflate"]
+    assert not accept(found).extensions
+
+
+def test_a_refusal_says_why() -> None:
+    answer = refuse(HTTPStatus.NOT_FOUND, "There is none.\n")
+    assert answer.status == 404
+    assert answer.data.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert answer.data.endswith(b"\r\n\r\nThere is none.\n")
