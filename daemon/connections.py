@@ -1,8 +1,9 @@
 """How this process talks to the database: single connections for those that hold locks, a pool for the rest."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
@@ -11,6 +12,11 @@ from config.settings import Database
 from daemon.arrays import CONTEXT
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+Value = TypeVar("Value")
+
+WAKE_SECONDS = 5.0
+"""How often a connection that waits looks up by itself. The socket and a cancellation wake it at once."""
 
 CLIENT_KEEPALIVE: dict[str, Any] = {
     "keepalives": 1,
@@ -65,6 +71,15 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
+class _Connection(AsyncConnection[TupleRow]):
+    """Sleeps while it waits: psycopg wakes ten times a second, which is what a blocking wait needs to see Ctrl-C."""
+
+    async def wait(self, gen: PQGen[Value], interval: float = WAKE_SECONDS, timeout: float | None = None) -> Value:  # noqa: ASYNC109 - psycopg's
+        if timeout is None:  # which older psycopgs do not know
+            return await super().wait(gen, interval)
+        return await super().wait(gen, interval, timeout)
+
+
 class Connections:
     """Opens connections as the settings say; each names what it is for in ``pg_stat_activity``."""
 
@@ -73,13 +88,13 @@ class Connections:
 
     async def open(self, application_name: str, **session: str) -> AsyncConnection[TupleRow]:
         """A connection of its own, in autocommit mode."""
-        return await AsyncConnection.connect(
+        return await _Connection.connect(
             autocommit=True, context=CONTEXT, **parameters(self._settings, application_name, **session)
         )
 
     async def open_replication(self, application_name: str) -> AsyncConnection[TupleRow]:
         """A connection that speaks the replication protocol, to this database's change log and nothing else."""
-        return await AsyncConnection.connect(
+        return await _Connection.connect(
             autocommit=True, **parameters(self._settings, application_name), replication="database"
         )
 

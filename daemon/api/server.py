@@ -11,8 +11,29 @@ from starlette.types import ASGIApp
 from config.settings import Http
 from daemon.api.listen import BACKLOG, listen
 
+DATE_SECONDS = 1.0
+"""How old the date in a response may be."""
+
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def leave(self) -> None:
+        """End :meth:`serve`, after what is in flight."""
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        """Is told when to end: uvicorn's own looks ten times a second, for ever."""
+        while not await self.on_tick(0):
+            try:
+                async with asyncio.timeout(DATE_SECONDS):
+                    await self._told.wait()
+            except TimeoutError:
+                pass
+
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         """None are captured: the supervisor decides when to stop."""
         return contextlib.nullcontext()
@@ -77,7 +98,7 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Accept no more, close WebSockets with 1012, let requests in flight finish; returns once done."""
-        self._server.should_exit = True
+        self._server.leave()
         if self._running:
             await self._stopped.wait()
         elif self._socket is not None:

@@ -14,7 +14,8 @@ from config.mapping import Audience, Watch, as_psycopg, parameters_of
 from config.names import INBOX
 from daemon import logs
 from daemon.channels import dispatchers_of
-from daemon.cli.console import ConfigOption, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import out
 from daemon.cli.notes import Notes
 from daemon.cli.template.publishing import faults_of_published
 from daemon.planning.catalogue.check import mistakes_in, untranslated_in

@@ -8,7 +8,7 @@ import typer
 from config import Settings, load
 from config.check import known_channels
 from config.names import INBOX
-from daemon.cli.console import PLACES
+from daemon.cli.call import PLACES
 
 
 def channels(incomplete: str) -> list[str]:

@@ -11,7 +11,8 @@ import typer
 from config import Settings
 from config.check import known_channels
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, err, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import err, out
 from daemon.cli.database import connected
 from daemon.cli.timeline import show
 from daemon.explain.configured import Configured

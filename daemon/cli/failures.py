@@ -14,7 +14,8 @@ from rich.text import Text
 
 from config import Settings
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, err, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import err, out
 from daemon.cli.database import connected
 from schema.queries import statements
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import psycopg
 import typer
 
-from daemon.cli.console import err, problem
+from daemon.cli.call import problem
+from daemon.cli.console import err
 from daemon.cli.proposal import propose
 from schema.discovery import discover
 

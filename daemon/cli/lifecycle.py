@@ -7,7 +7,8 @@ from typing import Annotated
 import psycopg
 import typer
 
-from daemon.cli.console import WRONG_CALL, ConfigOption, done, err, failure, out, problem, settings_from
+from daemon.cli.call import WRONG_CALL, ConfigOption, failure, problem, settings_from
+from daemon.cli.console import done, err, out
 from daemon.cli.spinner import Spinner
 from schema import install as installing
 from schema.errors import SchemaError

@@ -17,8 +17,9 @@ import psycopg
 import typer
 
 from config.errors import ConfigError
+from daemon.cli import lean
+from daemon.cli.call import FAILED, WRONG_CALL, failure, problem
 from daemon.cli.commands import COMMANDS, OF_THE_DEMO, Command
-from daemon.cli.console import FAILED, WRONG_CALL, failure, problem
 from schema.errors import SchemaError
 
 
@@ -121,6 +122,8 @@ def main() -> None:
     """Run a command; say what went wrong in lines that a person can act on."""
     # What is imported stays: to look for garbage among it, again and again, takes a sixth of the time.
     gc.disable()
+    if sys.argv[1:2] == ["run"]:
+        lean.leave_out()
     app: Any = _app()
     gc.freeze()
     gc.enable()

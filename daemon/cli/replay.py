@@ -15,7 +15,8 @@ from config.names import INBOX
 from daemon import logs
 from daemon.channels import dispatchers_of
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, err, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import err, out
 from daemon.cli.database import connected
 from daemon.cli.moments import moment
 from daemon.cli.replay_json import as_json

@@ -6,7 +6,7 @@ import typer
 
 from config import load
 from daemon import supervisor
-from daemon.cli.console import ConfigOption, path_from, problem
+from daemon.cli.call import ConfigOption, path_from, problem
 
 
 def run(config: ConfigOption = None) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from daemon.api.auth import Tokens
-from daemon.cli.console import ConfigOption, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import out
 from dispatchers.webpush import generate_vapid_key
 
 

@@ -12,7 +12,8 @@ from config import Settings
 from config.check import known_channels
 from config.names import INBOX, Closed
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import done, out
 from daemon.cli.database import connected
 from dispatchers.canonical import canonical
 from schema.queries import statements

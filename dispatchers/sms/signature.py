@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
-from twilio.request_validator import RequestValidator
-
-from config.channels import Sms
+from config.channels import Sms, SmsProvider
 
 HEADER = "X-Twilio-Signature"
 
@@ -30,8 +29,7 @@ class Accounts:
         """Without a ``public_url`` there are none: what was signed is the address that Twilio knows us by."""
         self._public_url = public_url
         self._accounts = {
-            each.name: (each.account_sid, RequestValidator(each.auth_token.get_secret_value()))
-            for each in (settings.provider if public_url else ())
+            each.name: (each.account_sid, _validator(each)) for each in (settings.provider if public_url else ())
         }
 
     def __contains__(self, provider: str) -> bool:
@@ -47,6 +45,12 @@ class Accounts:
         if not validator.validate(f"{self._public_url}{target}", _Repeating(fields), signature):
             return Refusal.SIGNATURE
         return None if ("AccountSid", account_sid) in fields else Refusal.ACCOUNT
+
+
+def _validator(provider: SmsProvider) -> Any:
+    from twilio.request_validator import RequestValidator  # noqa: PLC0415 - only where there is a provider
+
+    return RequestValidator(provider.auth_token.get_secret_value())
 
 
 class _Repeating(dict[str, list[str]]):

@@ -8,7 +8,6 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
-from twilio.twiml.messaging_response import MessagingResponse
 
 from config.names import Closed
 from daemon import metrics
@@ -88,6 +87,8 @@ async def status(provider: str, form: Signed, parts: WithParts) -> None:
 @router.post("/{provider:path}/inbound")
 async def inbound(provider: str, form: Signed, parts: WithParts) -> Response:
     """A text that somebody wrote to us. The answer is TwiML, and says something only to who asks for help."""
+    from twilio.twiml.messaging_response import MessagingResponse  # noqa: PLC0415 - quick, and few shops are answered
+
     answer = MessagingResponse()
     sender, opt_out_type = form.get("From", ""), form.get("OptOutType")
     # phonenumbers finds the number in whatsapp:+4179...

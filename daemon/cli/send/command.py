@@ -14,7 +14,8 @@ from config.suggestions import did_you_mean
 from daemon import logs
 from daemon.capture.outbox import Unreadable
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import done, out
 from daemon.cli.database import connected
 from daemon.cli.moments import moment
 from daemon.cli.send.told import Told, rehearse, show

@@ -11,7 +11,8 @@ import psycopg
 import typer
 
 from config import Settings
-from daemon.cli.console import UNREACHABLE, ConfigOption, database_is_away, err, out, problem, settings_from
+from daemon.cli.call import UNREACHABLE, ConfigOption, database_is_away, problem, settings_from
+from daemon.cli.console import err, out
 from daemon.cli.database import connected
 from daemon.cli.status.live import watch
 from daemon.cli.status.measures import Memory

@@ -10,7 +10,8 @@ import typer
 
 from config import ConfigError
 from daemon.cli import completion
-from daemon.cli.console import ConfigOption, done, err, out, settings_from
+from daemon.cli.call import ConfigOption, settings_from
+from daemon.cli.console import done, err, out
 from daemon.cli.database import connected
 from daemon.cli.template.kept import name_of, running, template_of
 from daemon.cli.template.writing import STDIN, template_in

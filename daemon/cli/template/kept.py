@@ -8,7 +8,7 @@ import psycopg
 import typer
 from psycopg.rows import tuple_row
 
-from daemon.cli.console import problem
+from daemon.cli.call import problem
 from daemon.planning.catalogue.templates import Template
 from daemon.store.templates import Run
 from daemon.store.templates import template_of as stored

@@ -10,7 +10,8 @@ from psycopg.rows import tuple_row
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.console import ConfigOption, out, settings_from
+from daemon.cli.call import ConfigOption, settings_from
+from daemon.cli.console import out
 from daemon.cli.database import connected
 from daemon.cli.template.kept import SQL
 from daemon.planning.catalogue.locales import tag_of

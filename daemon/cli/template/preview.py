@@ -13,7 +13,8 @@ from rich.text import Text
 from config import ConfigError, Settings
 from config.check import known_channels
 from config.names import INBOX
-from daemon.cli.console import ConfigOption, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import out
 from daemon.cli.database import connected
 from daemon.cli.template.kept import name_of, template_of
 from daemon.cli.template.writing import template_in

@@ -9,7 +9,8 @@ import typer
 
 from config import Settings
 from config.errors import Mistake
-from daemon.cli.console import ConfigOption, done, out, problem, settings_from
+from daemon.cli.call import ConfigOption, problem, settings_from
+from daemon.cli.console import done, out
 from daemon.cli.database import connected
 from daemon.cli.template.kept import IdArgument, name_of, published, running, state_of, template_of
 from daemon.planning.catalogue.check import faults

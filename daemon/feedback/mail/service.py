@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.channels import Email
 from daemon.connections import Pool
-from daemon.feedback.mail.listener import Listener
 from daemon.feedback.mail.maildir import Maildir
 from daemon.feedback.mail.polling import Polling
 from daemon.feedback.mail.references import Ours
@@ -14,6 +13,9 @@ from daemon.feedback.mail.taking import Taking
 from daemon.feedback.record import Feedback
 from dispatchers.email.message import message_id_domain
 from dispatchers.email.returning import ReturnPaths
+
+if TYPE_CHECKING:
+    from daemon.feedback.mail.listener import Listener
 
 
 class ReturnedMail:
@@ -27,7 +29,7 @@ class ReturnedMail:
         self._maildir = Maildir(bounces.maildir) if bounces.maildir is not None else None
         self.listener: Listener | None = None
         if bounces.port is not None and return_paths is not None:
-            self.listener = Listener(bounces.host, bounces.port, return_paths, taking)
+            self.listener = _listener(bounces.host, bounces.port, return_paths, taking)
         self._ways: list[Callable[[], Coroutine[Any, Any, None]]] = []
         if self._maildir is not None:
             self._ways.append(Polling(self._maildir, taking, bounces.poll_seconds).run)
@@ -46,3 +48,9 @@ class ReturnedMail:
         async with asyncio.TaskGroup() as tasks:
             for way in self._ways:
                 tasks.create_task(way())
+
+
+def _listener(host: str, port: int, return_paths: ReturnPaths, taking: Taking) -> "Listener":
+    from daemon.feedback.mail.listener import Listener  # noqa: PLC0415 - aiosmtpd is only needed here
+
+    return Listener(host, port, return_paths, taking)

@@ -8,7 +8,7 @@ from dispatchers.breaker import State
 from dispatchers.email import EmailDispatcher
 from dispatchers.failover import Clock, Failover, Provider
 from dispatchers.gate import Gate
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 from dispatchers.webpush.origins import Origins
 
 DOWN = Retry("bad password", fault=Fault.SETTINGS)

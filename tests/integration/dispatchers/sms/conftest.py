@@ -13,7 +13,7 @@ from config.names import Category, Priority
 from demo.sinks.twilio import TwilioSink
 from dispatchers import sms
 from dispatchers.base import Delivery
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 """Keyword arguments are settings of the provider; ``concurrency`` is the channel's."""

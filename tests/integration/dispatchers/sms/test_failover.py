@@ -10,7 +10,7 @@ from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown, Unusable
 from dispatchers.breaker import Rules
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 Another = Callable[..., Delivery]
 DispatcherOver = Callable[..., Awaitable[SmsDispatcher]]

@@ -8,7 +8,7 @@ import pytest
 from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Rejected, Retry, Sent, Unknown
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 Another = Callable[..., Delivery]
 

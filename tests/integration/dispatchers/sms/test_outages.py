@@ -10,7 +10,7 @@ import pytest
 from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Outcome, Retry, Sent, Unknown
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"

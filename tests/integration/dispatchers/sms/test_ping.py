@@ -6,7 +6,7 @@ import pytest
 
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Unusable
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 

@@ -13,7 +13,7 @@ from demo.sinks.twilio import TwilioSink
 from dispatchers import sms
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent
 from dispatchers.failover import Clock
-from dispatchers.sms import SmsDispatcher
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 Another = Callable[..., Delivery]
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]

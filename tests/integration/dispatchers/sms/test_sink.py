@@ -7,8 +7,8 @@ import pytest
 
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Sent
-from dispatchers.sms import SmsDispatcher
 from dispatchers.sms.client import Refused
+from dispatchers.sms.dispatcher import SmsDispatcher
 
 
 @pytest.fixture
