@@ -30,7 +30,7 @@ RULES = shop.rules(["customer"], ["email"])
 AT_ONCE = 50_000
 """Orders in one commit."""
 LOOK_SECONDS = 0.25
-FULL = 1_000_000
+BIG = 1_000_000
 
 _numbers = itertools.count(1)
 
@@ -169,8 +169,7 @@ def main() -> None:
     """Run it and print the line."""
     parser = arguments("backlog", __doc__)
     parser.add_argument("--small", type=int, default=10_000)
-    parser.add_argument("--big", type=int, default=100_000, help=f"the goal's own is {FULL:,}: --full")
-    parser.add_argument("--full", dest="big", action="store_const", const=FULL)
+    parser.add_argument("--big", type=int, default=BIG)
     given = parser.parse_args()
     if given.quick:
         given.small, given.big, given.rounds = 300, 900, 1

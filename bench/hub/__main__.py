@@ -26,7 +26,7 @@ def main() -> None:
     parser = arguments("hub", __doc__, rounds=3)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES, help="connections")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
-    parser.add_argument("--most-seconds", type=float, default=140.0, help="no round begins later")
+    parser.add_argument("--most-seconds", type=float, default=110.0, help="no round begins later")
     given = parser.parse_args()
     for peers in (PEERS, NODE_PEERS):
         if not peers.exists():

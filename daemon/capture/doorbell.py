@@ -8,7 +8,6 @@ left waiting, and a NOTIFY (a database-wide lock at commit) is rare under load.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from math import inf
 from typing import Any, NoReturn
 
 import structlog
@@ -35,7 +34,7 @@ SILENT_PAUSE_SECONDS = 0.05
 """Between empty looks where nobody rings."""
 
 REST_MAX_SECONDS = 0.01
-"""After a batch that was not full; the longest that a change waits for company."""
+"""After a batch; the longest that a change waits for company."""
 
 CLOSING_PAUSE_SECONDS = 0.01
 """Between looks while silent writers hold the gate; a transaction that stays open longer is looked at less often."""
@@ -116,13 +115,11 @@ class Doorbell:
         quiet_since = loop.time()
         while True:
             began = loop.time()
-            if taken := await drain():
+            if await drain():
                 quiet_since = loop.time()
                 # As long a rest as the work took: batches grow with the load by themselves, half of the loop's time is
-                # left to deliveries, and whoever comes first after a quiet time does not wait. Behind a full batch all
-                # wait anyway, and the machine may be the application's, too.
-                most = REST_MAX_SECONDS if taken < self._settings.batch_size else inf
-                await asyncio.sleep(min(quiet_since - began, most))
+                # left to deliveries, and whoever comes first after a quiet time does not wait.
+                await asyncio.sleep(min(quiet_since - began, REST_MAX_SECONDS))
             elif loop.time() - quiet_since >= self._settings.linger_seconds:
                 return
             else:
