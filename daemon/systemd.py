@@ -40,9 +40,10 @@ class ServiceManager:
             return
         # A leading @ means Linux's abstract namespace.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sender:
             try:
                 sender.sendto(message.encode(), address)
             except OSError:
-                # The manager is gone or does not listen; the daemon's work does not depend on it.
+                # The manager is gone, does not listen, or has not read what it was sent; the daemon's work does not
+                # depend on it.
                 return

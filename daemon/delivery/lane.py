@@ -100,13 +100,18 @@ class Lane:
         """Room for so many at most, and for none while older ones wait: they would be overtaken as long as the load
         lasts.
         """
-        room = self.capacity - len(self._held) - self._reserved
+        room = self._room
         granted = 0 if self._left else max(0, min(wanted, room))
         self._reserved += granted
         if granted < wanted:
             self._left = self._leaving = True
             self._short = self._short or room < wanted
         return granted
+
+    @property
+    def _room(self) -> int:
+        """For so many more; what is sent and not written yet takes room as well, or it could grow without end."""
+        return self.capacity - len(self._held) - self._reserved - self._ledger.waiting
 
     def release(self, count: int) -> None:
         self._reserved -= count
@@ -143,6 +148,7 @@ class Lane:
                 await self._claim()
                 waits = await self._begin() or waits
             self._waiting.set(len(self._held))
+            waits = waits or (self._look and self._room <= 0)
             try:
                 # Not wait_for: before Python 3.12 it can swallow a cancellation.
                 async with asyncio.timeout(WAIT_SECONDS if waits else self.settings.poll_seconds):
@@ -180,8 +186,7 @@ class Lane:
         self._look_at = asyncio.get_running_loop().time() + self.settings.poll_seconds
         if self._ledger.behind:
             return  # a lease that ran out while the database was away may be one of ours, whose outcome is not written
-        free = self.capacity - len(self._held) - self._reserved
-        limit = min(free, self.settings.batch_size)
+        limit = min(self._room, self.settings.batch_size)
         if limit <= 0:
             return
         # Before it is asked: what a plan leaves there meanwhile may be too late to be seen.

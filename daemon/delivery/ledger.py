@@ -67,6 +67,11 @@ class Ledger:
         self._written.clear()
         self._work.set()
 
+    @property
+    def waiting(self) -> int:
+        """Outcomes that are not in the database yet: they are in memory, and their deliveries leased."""
+        return len(self._ended)
+
     async def settled(self) -> None:
         """Wait until every outcome noted so far is in the database."""
         await self._written.wait()
@@ -97,7 +102,8 @@ class Ledger:
                 self._written.set()
                 self.behind = False
             # Outcomes gather meanwhile: under load one write serves many, and a lone one never waits.
-            await asyncio.sleep(min(loop.time() - began, REST_MAX_SECONDS))
+            rest = 0.0 if len(self._ended) >= FLUSH_AT_MOST else min(loop.time() - began, REST_MAX_SECONDS)
+            await asyncio.sleep(rest)
 
     async def _write_all(self, batch: Sequence[Ended]) -> None:
         """Write the batch; should it be refused, its outcomes one by one, and a bad one without what was said of it."""

@@ -1,6 +1,8 @@
 """What /readyz and /livez answer."""
 
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,12 @@ async def test_every_check_has_a_name_and_further_ones_can_be_added(monkeypatch:
     assert health.alive() is None
     monkeypatch.setattr(health, "stuck_seconds", lambda: STUCK_SECONDS + 1)
     assert health.alive() == "the planner or a lane has not moved for 61 s"
+
+
+def test_a_manager_that_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
+        manager = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        for _ in range(1_000):
+            manager.alive()
+        assert deaf.recv(100) == b"WATCHDOG=1"

@@ -1,10 +1,12 @@
 """Room for what is planned: how much is born leased, and that nobody is overtaken."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from config.settings import DeliverySettings
+from daemon.delivery.ledger import Ended
 from daemon.delivery.workers import Workers
 from dispatchers.base import Delivery, Outcome, Sent
 from tests.integration.delivery.conftest import QUICK, Channel, Queue, working
@@ -110,3 +112,21 @@ async def test_a_burst_does_not_make_all_that_follows_be_claimed_where_claims_ar
             await asyncio.sleep(0.005)
         assert sum(granted[50:]) > 25
         await queue.until(lambda: queue.finished() == {"sent": 120})
+
+
+async def test_what_is_sent_and_not_written_yet_takes_room(queue: Queue) -> None:
+    async with working(queue.url, Channel(concurrency=1), settings=UNHURRIED) as workers:
+        written, lane = asyncio.Event(), workers._lanes["test"]
+        write = workers._ledger._write_all
+
+        async def slow(batch: Sequence[Ended]) -> None:
+            await written.wait()
+            await write(batch)
+
+        workers._ledger._write_all = slow  # type: ignore[method-assign]
+        workers.accept(queue.plan(8, workers.reserve("test", 8)))
+        await queue.until(lambda: not lane._held and not lane._sends)
+        assert workers.reserve("test", 8) <= 1  # what is being written at this moment is not counted
+        workers.release("test", 0)
+        written.set()
+        await queue.until(lambda: queue.finished() == {"sent": 8})
