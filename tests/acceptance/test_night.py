@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from websockets.asyncio.client import connect
 
 from config import Settings
 from daemon.api.auth import Tokens
 from tests.acceptance.conftest import App, Daemon, Providers, configured, running, until
+from tests.acceptance.pages import frame, page
 
 SHOP = """
 CREATE TABLE people (id int PRIMARY KEY, name text, email text, time_zone text);
@@ -191,18 +191,16 @@ async def test_an_offer_goes_from_every_screen_when_somebody_has_taken_it(
         running(file) as daemon,
         subscribed(daemon, settings, providers, "3"),
         subscribed(daemon, settings, providers, "4") as dan,
-        connect(f"{daemon.http.replace('http', 'ws')}/ws") as bell,
+        await page(daemon, settings, "4") as bell,
     ):
-        await bell.send(json.dumps({"type": "hello", "token": Tokens(settings.auth).mint("4")}))
         set_status(app, "offered", 1)
         await until(lambda: len(providers.push.pushes) == 2 and not app.sql("SELECT FROM orderbell.delivery"))
         set_status(app, "taken", 1, driver=3)
-        frames = [json.loads(await bell.recv()) for _ in range(4)]
+        offer, withdrawal = [await frame(bell) for _ in range(2)]
         await until(lambda: len(providers.push.pushes) == 4 and not app.sql("SELECT FROM orderbell.delivery"))
         inbox = (await dan.get("/api/notifications")).json()["items"]
-    types = [frame["type"] for frame in frames]
-    assert types == ["welcome", "caught_up", "new_notification", "notification_withdrawn"]
-    assert frames[3] == {"type": "notification_withdrawn", "id": frames[2]["id"], "unread": True}
+    assert (offer["type"], offer["notification"]["event"]) == ("new_notification", "order.offered")
+    assert withdrawal == {"type": "notification_withdrawn", "id": offer["id"], "unread": True}
     assert inbox == []
     assert [push.payload.get("withdrawn") for push in providers.push.shown("4")] == [True]
     assert [push.payload["event"] for push in providers.push.shown("3")] == ["order.taken"], "not overwritten"

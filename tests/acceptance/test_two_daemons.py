@@ -1,6 +1,5 @@
 """Two daemons with a real Redis between them: wherever a page is connected, it is shown everything, once, in order."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 
 from config import Settings
 from daemon.api.auth import Tokens
 from tests.acceptance.conftest import App, Daemon, configured, running, until
+from tests.acceptance.pages import frame, of_type, page
 from tests.redis import RedisServer, redis_server
 
 SHOP = """
@@ -49,31 +48,6 @@ async def daemons(installed: tuple[Path, Settings]) -> AsyncIterator[tuple[Daemo
     async with running(file) as active, running(file) as standby:
         await until(lambda: bool(active.logged("planner.active")) and bool(standby.logged("planner.standby")))
         yield active, standby
-
-
-async def page(daemon: Daemon, settings: Settings, user: str) -> ClientConnection:
-    """A page of this person's that is connected to this daemon."""
-    socket = await connect(f"{daemon.http.replace('http', 'ws')}/ws")
-    await socket.send(json.dumps({"type": "hello", "token": Tokens(settings.auth).mint(user)}))
-    assert [(await frame(socket))["type"] for _ in range(2)] == ["welcome", "caught_up"]
-    return socket
-
-
-async def frame(socket: ClientConnection, seconds: float = 10) -> dict[str, Any]:
-    async with asyncio.timeout(seconds):
-        read: dict[str, Any] = json.loads(await socket.recv())
-        return read
-
-
-async def of_type(socket: ClientConnection, kind: str, count: int = 1, seconds: float = 60) -> list[dict[str, Any]]:
-    """The next so many frames of this type; others pass by."""
-    found: list[dict[str, Any]] = []
-    async with asyncio.timeout(seconds):
-        while len(found) < count:
-            read = json.loads(await socket.recv())
-            if read["type"] == kind:
-                found.append(read)
-    return found
 
 
 def move(app: App, order: int) -> None:
