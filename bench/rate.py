@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple
 
-from bench.frame import PEERS, alternating, say
+from bench.frame import PEERS, Plot, Table, alternating, say
 from bench.hub.processes import Cores, free_port, process, wait
 
 PATIENCE_SECONDS = 60.0
@@ -23,6 +25,37 @@ class Rate:
     per_second: float
     per_cpu_second: float
     """Of the sender's own processor time: the steadier figure where others use the machine."""
+
+
+class Compared(NamedTuple):
+    """Medians by entrant."""
+
+    per_second: dict[str, float]
+    per_cpu_second: dict[str, float]
+    to_each: dict[str, float]
+    """Ours to the others', a second."""
+
+    @classmethod
+    def of(cls, found: Mapping[str, Sequence[Rate]], ours: str) -> "Compared":
+        rate = {name: median(each.per_second for each in rates) for name, rates in found.items()}
+        of_processor = {name: median(each.per_cpu_second for each in rates) for name, rates in found.items()}
+        return cls(rate, of_processor, {name: rate[ours] / value for name, value in rate.items() if name != ours})
+
+    def shown(self, what: str) -> dict[str, Any]:
+        """Its part of a report on ``what`` a second."""
+        ranked = dict(sorted(self.per_second.items(), key=lambda each: -each[1]))
+        return {
+            "medians": {"per_second": self.per_second, "per_cpu_second": self.per_cpu_second},
+            "ratios": self.to_each,
+            "tables": [
+                Table(
+                    f"{what} a second, by one process",
+                    ["", "a second", "a second of its processor time", "Orderbell to it"],
+                    [[name, rate, self.per_cpu_second[name], self.to_each.get(name)] for name, rate in ranked.items()],
+                )
+            ],
+            "plots": [Plot(f"{what} a second", bars={"": ranked})],
+        }
 
 
 @contextmanager

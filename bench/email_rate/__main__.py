@@ -8,13 +8,12 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 
 from bench.email_rate import words
 from bench.email_rate.ours import PUBLIC_URL, SECRET, delivery, settings
-from bench.frame import PEERS, Plot, Report, Table, arguments, at_least, peer_versions, shown, versions
+from bench.frame import PEERS, Report, arguments, at_least, peer_versions, shown, versions
 from bench.hub.processes import Cores
-from bench.rate import Rate, measured, sink
+from bench.rate import Compared, Rate, measured, sink
 from dispatchers.email.layout import Layout
 from dispatchers.email.message import brand_of
 from dispatchers.email.unsubscribe import Links
@@ -36,10 +35,9 @@ def write_words(folder: Path) -> None:
 
 def report(found: dict[str, list[Rate]], rounds: int, seconds: float) -> Report:
     """What it comes to."""
-    rate = {name: median(each.per_second for each in rates) for name, rates in found.items()}
-    of_processor = {name: median(each.per_cpu_second for each in rates) for name, rates in found.items()}
-    ratio = {name: rate[OURS] / value for name, value in rate.items() if name != OURS}
-    quickest = max(PER_MESSAGE, key=rate.__getitem__)
+    compared = Compared.of(found, OURS)
+    ratio = compared.to_each
+    quickest = max(PER_MESSAGE, key=compared.per_second.__getitem__)
     return Report(
         "email_rate",
         rows=[
@@ -47,19 +45,7 @@ def report(found: dict[str, list[Rate]], rounds: int, seconds: float) -> Report:
             shown("e-mail: messages/s", ratio[KEPT], f"{{:.2f}} times {KEPT}"),
             at_least("e-mail: messages/s", ratio[LIMIT], 0.6, "{:.2f} of prepared bytes on as many connections"),
         ],
-        medians={"per_second": rate, "per_cpu_second": of_processor},
-        ratios=ratio,
-        tables=[
-            Table(
-                "E-mails a second, by one process",
-                ["", "a second", "a second of its processor time", "Orderbell to it"],
-                [
-                    [name, value, of_processor[name], ratio.get(name)]
-                    for name, value in sorted(rate.items(), key=lambda each: -each[1])
-                ],
-            )
-        ],
-        plots=[Plot("E-mails a second", bars={"": dict(sorted(rate.items(), key=lambda each: -each[1]))})],
+        **compared.shown("E-mails"),
         versions=versions("orderbell", "aiosmtplib", "jinja2") | peer_versions("django", "uvloop"),
         settings={"rounds": rounds, "seconds": seconds, "connections": 4, "at once": words.AT_ONCE},
     )

@@ -5,11 +5,10 @@ Each has a process and a core of its own; the push service has another. The limi
 """
 
 import sys
-from statistics import median
 
-from bench.frame import PEERS, Plot, Report, Table, arguments, at_least, peer_versions, shown, versions
+from bench.frame import PEERS, Report, arguments, at_least, peer_versions, shown, versions
 from bench.hub.processes import Cores
-from bench.rate import Rate, measured, sink
+from bench.rate import Compared, Rate, measured, sink
 from bench.webpush_rate import people
 
 OURS, LIMIT = "orderbell", "encryption alone"
@@ -19,9 +18,8 @@ WITH_SESSION = tuple(f"{name}, session" for name in DOCUMENTED)
 
 def report(found: dict[str, list[Rate]], rounds: int, seconds: float) -> Report:
     """What it comes to."""
-    rate = {name: median(each.per_second for each in rates) for name, rates in found.items()}
-    of_processor = {name: median(each.per_cpu_second for each in rates) for name, rates in found.items()}
-    ratio = {name: rate[OURS] / value for name, value in rate.items() if name != OURS}
+    compared = Compared.of(found, OURS)
+    ratio = compared.to_each
     return Report(
         "webpush_rate",
         rows=[
@@ -29,19 +27,7 @@ def report(found: dict[str, list[Rate]], rounds: int, seconds: float) -> Report:
             *(shown("Web Push: pushes/s", ratio[name], f"{{:.2f}} times {name}") for name in WITH_SESSION),
             at_least("Web Push: pushes/s", ratio[LIMIT], 0.7, "{:.2f} of the encryption alone"),
         ],
-        medians={"per_second": rate, "per_cpu_second": of_processor},
-        ratios=ratio,
-        tables=[
-            Table(
-                "Web Pushes a second, by one process",
-                ["", "a second", "a second of its processor time", "Orderbell to it"],
-                [
-                    [name, value, of_processor[name], ratio.get(name)]
-                    for name, value in sorted(rate.items(), key=lambda each: -each[1])
-                ],
-            )
-        ],
-        plots=[Plot("Web Pushes a second", bars={"": dict(sorted(rate.items(), key=lambda each: -each[1]))})],
+        **compared.shown("Web Pushes"),
         versions=versions("orderbell", "pywebpush", "http-ece", "cryptography", "aiohttp", "requests")
         | peer_versions("uvloop"),
         settings={"rounds": rounds, "seconds": seconds, "devices": people.DEVICES, "at once": people.AT_ONCE},

@@ -57,12 +57,12 @@ class Ledger:
         self.behind = False
         """The database was away, and outcomes of then are not written yet: what is due again may have been sent."""
 
-    def record(self, delivery: Delivery, verdict: Verdict, tries: tuple[Try, ...] = ()) -> None:
-        """Note what came of ``delivery`` and its tries; it is written soon, together with others."""
-        self.record_all([Ended(delivery, verdict, tries)])
+    def record(self, delivery: Delivery, verdict: Verdict) -> None:
+        """Note what was decided about ``delivery``, which was not tried; it is written soon, together with others."""
+        self.record_all([Ended(delivery, verdict)])
 
     def record_all(self, ended: Sequence[Ended]) -> None:
-        """The same, for several."""
+        """The same of several, with their tries."""
         self._ended += ended
         self._written.clear()
         self._work.set()

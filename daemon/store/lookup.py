@@ -64,7 +64,7 @@ class Lookup:
         rows = await self._rows(cursor, ids)
         if not rows:
             return Known(failing=failing)
-        addresses = {str(row["user_id"]): addresses_in(row) for row in rows}
+        addresses = {user: addresses_in(row) for user, row in rows.items()}
         spelled = self._spelled(addresses.values(), policy.channels)
         parameters = {
             "ids": ids,
@@ -74,20 +74,15 @@ class Lookup:
         }
         await cursor.execute(SQL["known"], parameters)
         own, devices, choices, suppressed = (found or () for found in await cursor.fetchone() or ((), (), (), ()))
-        if devices:
-            for user, subscriptions in _by_user(devices).items():
-                if user in addresses and not addresses[user]["webpush"]:  # the application's own column comes first
-                    addresses[user]["webpush"] = subscriptions
+        for user, subscriptions in _by_user(devices).items():
+            if user in addresses and not addresses[user]["webpush"]:  # the application's own column comes first
+                addresses[user]["webpush"] = subscriptions
         settings = {
             user: (locale, zone, quiet, datetime.fromisoformat(snoozed) if snoozed else None, do_not_disturb)
             for user, locale, zone, quiet, snoozed, do_not_disturb in own
         }
         return Known(
-            people={
-                user: person_of(row, addresses[user], settings.get(user))
-                for row in rows
-                for user in (str(row["user_id"]),)
-            },
+            people={user: person_of(row, addresses[user], settings.get(user)) for user, row in rows.items()},
             suppressed={
                 (channel, address): reason
                 for channel, known, reason in suppressed
@@ -123,15 +118,16 @@ class Lookup:
             failing |= {each for each in steps if events[each[0]].key not in holds | unsaid}
         return failing
 
-    async def _rows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]) -> list[dict[str, Any]]:
-        """What the application says of those of ``ids`` whom it knows."""
+    async def _rows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What the application says of those of ``ids`` whom it knows, by user id."""
         if not ids or self._people_query is None:
-            return []
+            return {}
         await cursor.execute(self._people_query, {"ids": ids})
         columns = [column.name for column in cursor.description or ()]
         if "user_id" not in columns:
             raise LookupFailed("people.query must yield a column user_id: SELECT id AS user_id, ...")
-        return [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
+        rows = (dict(zip(columns, row, strict=True)) for row in await cursor.fetchall())
+        return {str(row["user_id"]): row for row in rows}
 
     async def _windows(self, cursor: AsyncCursor[TupleRow], ids: Sequence[str], policy: Policy) -> dict[Hold, datetime]:
         if not policy.digests and not policy.throttles:

@@ -1,6 +1,4 @@
-"""A plan as rows: of each table, the columns as the statements of
-``schema/sql/plan.sql`` name them.
-"""
+"""A plan as rows: of each table, what ``schema/sql/plan.sql: copy_TABLE`` names, in that order."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -27,36 +25,24 @@ class Ids:
     deliveries: int
 
 
-EVENT = (
-    "id",
-    "name",
-    "subject",
-    "watch",
-    "key",
-    "label",
-    "data",
-    "remarks",
-    "captured_at",
-    "planned_at",
-    "idempotency_key",
-)
-MESSAGE = ("id", "event_id", "audience", "locale", "title", "body", "text", "url", "action", "error")
-NOTIFICATION = (
-    *("id", "event_id", "message_id", "user_id", "event", "subject", "audience", "category", "priority", "created_at"),
-    *("expires_at", "critical", "withdrawn_at"),
-)
-DELIVERY = (
-    *("id", "notification_id", "channel", "address", "recipient_name", "locale", "state", "due_at", "leased_by"),
-    *("attempt", "expires_at", "user_id", "subject", "audience", "step", "time_zone", "hold", "message_id"),
-    "wanted_at",
-)
-SKIPPED = ("id", "notification_id", "channel", "address", "state", "reason", "attempt", "error", "finished_at")
-
 RELATIVE = Ids(0, 0, 0, 0)
 """Rows with these have positions in place of ids, for a statement that gives the ids itself."""
 
 
-def events_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
+def rows_of(
+    plan: Plan, ids: Ids, leased: Collection[int], node: str, lease_end: datetime, now: datetime
+) -> dict[str, Iterator[Row]]:
+    """By table, in the order in which they are written."""
+    return {
+        "event": _events(plan, ids, now),
+        "message": _messages(plan, ids),
+        "notification": _notifications(plan, ids, now),
+        "history": _skipped(plan, ids, now),
+        "delivery": _deliveries(plan, ids, leased, node, lease_end, now),
+    }
+
+
+def _events(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
     for index, planned in enumerate(plan.events):
         event = planned.event
         yield (
@@ -74,7 +60,7 @@ def events_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
         )
 
 
-def messages_of(plan: Plan, ids: Ids) -> Iterator[Row]:
+def _messages(plan: Plan, ids: Ids) -> Iterator[Row]:
     for index, message in enumerate(plan.messages):
         w = message.words
         yield (
@@ -91,7 +77,7 @@ def messages_of(plan: Plan, ids: Ids) -> Iterator[Row]:
         )
 
 
-def notifications_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
+def _notifications(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
     for index, n in enumerate(plan.notifications):
         event = plan.events[n.event].event
         yield (
@@ -111,7 +97,7 @@ def notifications_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
         )
 
 
-def skipped_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
+def _skipped(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
     first = ids.deliveries + len(plan.deliveries)
     for index, s in enumerate(plan.skipped):
         yield (
@@ -127,7 +113,7 @@ def skipped_of(plan: Plan, ids: Ids, now: datetime) -> Iterator[Row]:
         )
 
 
-def deliveries_of(
+def _deliveries(
     plan: Plan, ids: Ids, leased: Collection[int], node: str, lease_end: datetime, now: datetime
 ) -> Iterator[Row]:
     for index, d in enumerate(plan.deliveries):

@@ -8,6 +8,7 @@ after the commit. Claiming it would be one write of three. (design 7)
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,21 +18,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.planning.values import Plan
-from daemon.store.rows import (
-    DELIVERY,
-    EVENT,
-    MESSAGE,
-    NOTIFICATION,
-    RELATIVE,
-    SKIPPED,
-    Ids,
-    Row,
-    deliveries_of,
-    events_of,
-    messages_of,
-    notifications_of,
-    skipped_of,
-)
+from daemon.store.rows import RELATIVE, Ids, Row, rows_of
 from daemon.store.written import Written
 from schema.queries import statements
 
@@ -39,6 +26,16 @@ SQL = statements("plan")
 
 SMALL = 100
 """Rows: some ten orders. From thirty on, COPY is the quicker way."""
+
+COLUMNS = {
+    name.removeprefix("copy_"): re.findall(r"\w+", statement[statement.index("(") : statement.index(")")])
+    for name, statement in SQL.items()
+    if name.startswith("copy_")
+}
+"""Of each table, as its COPY names them."""
+
+_Lease = tuple[set[int], str, datetime, datetime]
+"""Positions of the deliveries that are leased, to which node, until when; and the present moment."""
 
 
 async def write(
@@ -56,28 +53,19 @@ async def write(
     if not plan.events:
         return Written()
     leased = _lease(plan, room, now)
-    lease = (node, now + timedelta(seconds=lease_seconds))
+    lease = (leased, node, now + timedelta(seconds=lease_seconds), now)
     superseded = await _supersede(cursor, plan)
-    if event_id is None and _rows_of(plan) <= SMALL:
-        ids = await _write_at_once(cursor, plan, leased, lease, now)
+    if event_id is None and _size_of(plan) <= SMALL:
+        ids = await _write_at_once(cursor, plan, lease)
     else:
-        ids = await _copy_all(cursor, plan, leased, lease, now, event_id)
-    await _copy(cursor, "copy_spent", ((user, throttle, now) for user, throttle in plan.spent))
+        ids = await _copy_all(cursor, plan, lease, event_id)
+    await _copy(cursor, "spent", ((user, throttle, now) for user, throttle in plan.spent))
     return Written(plan, ids, now, sorted(leased), continues=event_id is not None, superseded=superseded)
 
 
-async def _write_at_once(
-    cursor: AsyncCursor[TupleRow], plan: Plan, leased: set[int], lease: tuple[str, datetime], now: datetime
-) -> Ids:
-    parameters = {
-        **_counts(plan),
-        "event": _json(EVENT, events_of(plan, RELATIVE, now)),
-        "message": _json(MESSAGE, messages_of(plan, RELATIVE)),
-        "notification": _json(NOTIFICATION, notifications_of(plan, RELATIVE, now)),
-        "delivery": _json(DELIVERY, deliveries_of(plan, RELATIVE, leased, *lease, now)),
-        "skipped": _json(SKIPPED, skipped_of(plan, RELATIVE, now)),
-    }
-    await cursor.execute(SQL["write_at_once"], parameters)
+async def _write_at_once(cursor: AsyncCursor[TupleRow], plan: Plan, lease: _Lease) -> Ids:
+    rows = {table: _json(COLUMNS[table], rows) for table, rows in rows_of(plan, RELATIVE, *lease).items()}
+    await cursor.execute(SQL["write_at_once"], {**_counts(plan), **rows})
     return _ids(await cursor.fetchone())
 
 
@@ -89,28 +77,18 @@ def _json(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return json.dumps(named, default=datetime.isoformat, ensure_ascii=False)
 
 
-async def _copy_all(
-    cursor: AsyncCursor[TupleRow],
-    plan: Plan,
-    leased: set[int],
-    lease: tuple[str, datetime],
-    now: datetime,
-    event_id: int | None,
-) -> Ids:
+async def _copy_all(cursor: AsyncCursor[TupleRow], plan: Plan, lease: _Lease, event_id: int | None) -> Ids:
     await cursor.execute(SQL["reserve_ids"], _counts(plan))
     ids = _ids(await cursor.fetchone())
-    if event_id is None:
-        await _copy(cursor, "copy_event", events_of(plan, ids, now))
-    else:
+    if event_id is not None:
         ids = replace(ids, events=event_id)
-    await _copy(cursor, "copy_message", messages_of(plan, ids))
-    await _copy(cursor, "copy_notification", notifications_of(plan, ids, now))
-    await _copy(cursor, "copy_history", skipped_of(plan, ids, now))
-    await _copy(cursor, "copy_delivery", deliveries_of(plan, ids, leased, *lease, now))
+    for table, rows in rows_of(plan, ids, *lease).items():
+        if table != "event" or event_id is None:
+            await _copy(cursor, table, rows)
     return ids
 
 
-def _rows_of(plan: Plan) -> int:
+def _size_of(plan: Plan) -> int:
     return sum(map(len, (plan.events, plan.messages, plan.notifications, plan.deliveries, plan.skipped)))
 
 
@@ -129,12 +107,12 @@ def _ids(row: TupleRow | None) -> Ids:
     return Ids(*row)
 
 
-async def _copy(cursor: AsyncCursor[TupleRow], name: str, rows: Iterable[Row]) -> None:
+async def _copy(cursor: AsyncCursor[TupleRow], table: str, rows: Iterable[Row]) -> None:
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
         return
-    async with cursor.copy(SQL[name]) as copy:
+    async with cursor.copy(SQL[f"copy_{table}"]) as copy:
         await copy.write_row(first)
         for row in rows:
             await copy.write_row(row)

@@ -30,19 +30,20 @@ class Written:
 
     def leased(self) -> list[Delivery]:
         """For this node's workers."""
-        deliveries = self.plan.deliveries
-        return [
-            self._delivery(
-                d.notification,
-                d.message,
-                id_=self.ids.deliveries + index,
-                channel=d.channel,
-                address=d.address,
-                step=d.step,
+        leased = []
+        for index in self.born_leased:
+            d = self.plan.deliveries[index]
+            leased.append(
+                self._delivery(
+                    d.notification,
+                    d.message,
+                    id_=self.ids.deliveries + index,
+                    channel=d.channel,
+                    address=d.address,
+                    step=d.step,
+                )
             )
-            for index in self.born_leased
-            for d in (deliveries[index],)
-        ]
+        return leased
 
     def live(self, concerned: Callable[[str], bool]) -> list[Delivery]:
         """For the hub, one per notification to somebody who is ``concerned``; address is the user id."""

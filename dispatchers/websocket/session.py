@@ -172,19 +172,19 @@ async def _hello(connection: "Connection", hello: Hello) -> None:
     now, missed, changed, announced, reload = await _read(connection, hello)
     connection.floor = missed[-1].id if missed else now.last_id
     REPLAYS["reload" if reload else "replayed" if missed or changed else "nothing"].inc()
-    first, caught_up = [frames.welcome(connection.user_id, now.last_id, now.unread_count, len(missed))], False
+    first = [frames.welcome(connection.user_id, now.last_id, now.unread_count, len(missed))]
     if reload:
         first.append(frames.RELOAD)
-    if not (missed or changed or announced):
+    more = bool(missed or changed or announced)
+    if not more:
         first.append(frames.caught_up(now.since))
-        caught_up = True
     if connection.open:
         connection.write(Together(first))
         hub.written_besides += len(first) - 1
     await _write_all(connection, (frames.new_notification(notification) for notification in missed))
     await _write_all(connection, (changed_frame(standing) for standing in changed))
     await _write_all(connection, (frames.announcement(each) for each in announced))
-    if not caught_up:
+    if more:
         await _write_all(connection, (frames.caught_up(now.since),))
     if await _release(connection):
         await _count(connection)

@@ -37,6 +37,7 @@ PLAIN = re.compile(
 NOT_PLAIN = ("transfer-encoding", "content-length", "sec-websocket-protocol")
 KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
 """16 bytes in base64 (RFC 6455, 4.2.1)."""
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 
 websockets_log = logging.getLogger("websockets.server")
 websockets_log.setLevel(logging.WARNING)  # it says INFO at every connection
@@ -91,9 +92,6 @@ def accept(request: Request, extensions: Sequence[ServerExtensionFactory] = ()) 
     library = ServerProtocol(extensions=extensions, logger=websockets_log)
     response = library.accept(request)
     return Answer(response.status_code, response.serialize(), library.extensions)
-
-
-SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 
 
 def refuse(status: HTTPStatus, text: str) -> Answer:

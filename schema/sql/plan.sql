@@ -93,7 +93,7 @@ WITH ids AS MATERIALIZED (
         (id, notification_id, channel, address, state, reason, attempt, error, finished_at)
     SELECT i.delivery + s.id, i.notification + notification_id, channel, address, state, reason, attempt, error,
            finished_at
-    FROM ids i, json_to_recordset(%(skipped)s::json) AS s
+    FROM ids i, json_to_recordset(%(history)s::json) AS s
         (id bigint, notification_id bigint, channel text, address text, state text, reason text, attempt integer,
          error text, finished_at timestamptz)
 )

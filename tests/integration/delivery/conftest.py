@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from config.names import Category, Priority
 from config.settings import Database, DeliverySettings
 from daemon.clock import DatabaseClock
 from daemon.connections import Connections
@@ -18,6 +17,7 @@ from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.workers import Workers
 from dispatchers.base import Delivery, Outcome, Sent
+from tests.deliveries import delivery
 
 
 class Channel:
@@ -117,18 +117,8 @@ class Queue:
 
 def _delivery(row: dict[str, Any]) -> Delivery:
     same = ("id", "attempt", "channel", "address", "notification_id", "user_id", "recipient_name", "locale")
-    return Delivery(
-        **{name: row[name] for name in (*same, "subject", "audience", "expires_at")},
-        event="order.ready",
-        category=Category.ORDER,
-        priority=Priority.NORMAL,
-        title="title",
-        body="body",
-        text="text",
-        url=None,
-        action=None,
-        created_at=row["due_at"],
-    )
+    named = {name: row[name] for name in (*same, "subject", "audience", "expires_at")}
+    return delivery(**named, created_at=row["due_at"])
 
 
 @pytest.fixture

@@ -70,6 +70,18 @@ def moved(delivery: Delivery, endpoint: str) -> str:
     return json.dumps({**json.loads(delivery.address), "endpoint": endpoint})
 
 
+def dripping(piece: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+    """Says ``piece`` again and again."""
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return drip
+
+
 async def closed(writer: asyncio.StreamWriter) -> None:
     writer.close()
     await writer.wait_closed()
@@ -182,13 +194,7 @@ async def test_an_answer_that_breaks_off_still_says_its_status(
 async def test_an_answer_that_drips_is_cut_off_in_time_and_still_says_its_status(
     service: Service, dispatcher_for: DispatcherFor, there: Delivery
 ) -> None:
-    async def drip(writer: asyncio.StreamWriter) -> None:
-        while not writer.is_closing():
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    service.says, service.after = [b"HTTP/1.1 410 Gone\r\nContent-Length: 9999\r\n\r\n"], drip
+    service.says, service.after = [b"HTTP/1.1 410 Gone\r\nContent-Length: 9999\r\n\r\n"], dripping(b"x")
     dispatcher = await dispatcher_for(timeout_seconds=0.3)
     async with asyncio.timeout(3.0):
         outcome = await send(dispatcher, there)
@@ -199,13 +205,7 @@ async def test_an_answer_that_drips_is_cut_off_in_time_and_still_says_its_status
 async def test_headers_that_drip_are_cut_off_in_time(
     service: Service, dispatcher_for: DispatcherFor, there: Delivery
 ) -> None:
-    async def drip(writer: asyncio.StreamWriter) -> None:
-        while not writer.is_closing():
-            writer.write(b"X: y\r\n")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    service.says, service.after = [b"HTTP/1.1 201 Created\r\n"], drip
+    service.says, service.after = [b"HTTP/1.1 201 Created\r\n"], dripping(b"X: y\r\n")
     dispatcher = await dispatcher_for(timeout_seconds=0.3)
     async with asyncio.timeout(3.0):
         assert isinstance(await send(dispatcher, there), Unknown)
