@@ -126,33 +126,38 @@ class Doorbell:
                 await asyncio.sleep(AWAKE_PAUSE_SECONDS)
 
     async def _close_gate(self, gate: AsyncConnection[TupleRow], drain: Drain) -> bool:
-        """Take the gate, drain meanwhile, and drain once more when it is held. False when there was something to drain
-        before it was ours: then it is better to stay awake, for whoever waits for the gate makes all others ring.
+        """Take the gate, drain meanwhile, and drain once more when it is held. False, the gate open, when writers go
+        on: then it is better to stay awake. Whoever holds the gate or waits for it makes all of them ring, and who
+        rings commits one after the other.
         """
         waiting = asyncio.ensure_future(gate.execute("SELECT pg_advisory_lock(%s, %s)", (locks.CLASS, locks.GATE)))
-        pause = CLOSING_PAUSE_SECONDS
+        closed = False
         try:
-            while not waiting.done():
-                await self._first_of(waiting, pause)
-                pause = min(pause * 1.1, CLOSING_PAUSE_MAX_SECONDS)
-                if waiting.done():
-                    break
-                self._rung.clear()
-                if await drain():
+            if await self._drained_while(waiting, drain):
+                return False
+            await waiting
+            # From here on every commit rings. What was rung before this line is found by this drain.
+            self._rung.clear()
+            while await drain():
+                if self._rung.is_set():
                     return False
+            closed = True
         finally:
-            if not waiting.done():
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
-                if not gate.closed:
-                    # It may have been ours by then: the cancellation crossed with the grant.
-                    await gate.execute("SELECT pg_advisory_unlock_all()")
-        await waiting
-        # From here on every commit rings. What was rung before this line is found by this drain.
-        self._rung.clear()
-        while await drain():
-            pass
+            if not closed:
+                await _let_go(gate, waiting)
         return True
+
+    async def _drained_while(self, waiting: asyncio.Future[Any], drain: Drain) -> bool:
+        """Look until the gate is ours; whether there was something to drain before."""
+        pause = CLOSING_PAUSE_SECONDS
+        while True:
+            await self._first_of(waiting, pause)
+            pause = min(pause * 1.1, CLOSING_PAUSE_MAX_SECONDS)
+            if waiting.done():
+                return False
+            self._rung.clear()
+            if await drain():
+                return True
 
     async def _first_of(self, waiting: asyncio.Future[Any], seconds: float) -> None:
         """Until the gate is ours, somebody rings, or the time is up."""
@@ -206,6 +211,15 @@ class Doorbell:
                     await connection.execute("SELECT 1")
             except TimeoutError:
                 raise OperationalError("a connection does not answer") from None
+
+
+async def _let_go(gate: AsyncConnection[TupleRow], waiting: asyncio.Future[Any]) -> None:
+    """Of the gate, whether it is ours by now or not: it may be granted during a drain, or cross with a cancellation."""
+    if not waiting.done():
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    if not gate.closed:
+        await gate.execute("SELECT pg_advisory_unlock_all()")
 
 
 async def _nobody_rings(connection: AsyncConnection[TupleRow]) -> bool:

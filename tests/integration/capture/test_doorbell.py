@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import psycopg
 import pytest
@@ -12,6 +12,8 @@ from config.settings import Capture, Database
 from daemon.capture.doorbell import Doorbell
 from daemon.connections import Connections
 from schema.install import install
+
+PLACE = "INSERT INTO orders (status) VALUES ('pending')"
 
 WITHOUT_SAFETY_POLL = Capture(safety_poll_seconds=0, linger_seconds=0.02)
 
@@ -32,6 +34,8 @@ class Drained:
         self.keys: list[str] = []
         self.looks = 0
         self.arrived = asyncio.Condition()
+        self.found: Callable[[], Awaitable[None]] | None = None
+        """Called before a look that found something returns."""
         self.connection: psycopg.AsyncConnection[tuple[object, ...]]
 
     async def __call__(self) -> int:
@@ -42,6 +46,8 @@ class Drained:
         if rows:
             async with self.arrived:
                 self.arrived.notify_all()
+            if self.found is not None:
+                await self.found()
         return len(rows)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -198,16 +204,29 @@ async def wakes(shop: str, drained: Drained) -> None:
     await drained.until(lambda: len(drained.keys) > before)
 
 
-async def is_waiting_for_the_gate(shop: str) -> None:
+async def is_waiting_for_the_gate(shop: str, *, granted: bool = False) -> None:
+    """Or has got it."""
     async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as look, asyncio.timeout(10):
         while True:
             cursor = await look.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = 'ExclusiveLock'"
+                "SELECT granted FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'"
                 " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
-            if await cursor.fetchone() == (1,):
+            if await cursor.fetchone() == (granted,):
                 return
             await asyncio.sleep(0.01)
+
+
+async def writing(shop: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    return await psycopg.AsyncConnection.connect(shop, autocommit=True)
+
+
+async def rings_of(shop: str, write: Callable[[], Awaitable[None]]) -> int:
+    """How many there are while it writes."""
+    async with await psycopg.AsyncConnection.connect(shop, autocommit=True) as ear:
+        await ear.execute("LISTEN orderbell")
+        await write()
+        return len([ring async for ring in ear.notifies(timeout=0.1)])
 
 
 class TestWhatOnlyOneDrainCanFind:
@@ -260,20 +279,72 @@ class TestWhatOnlyOneDrainCanFind:
         doorbell, drained = ringing
         await asleep(doorbell)
         await wakes(shop, drained)
-        rings = 0
-        async with (
-            await psycopg.AsyncConnection.connect(shop) as idle,
-            await psycopg.AsyncConnection.connect(shop, autocommit=True) as writer,
-            await psycopg.AsyncConnection.connect(shop, autocommit=True) as ear,
-        ):
+        async with await psycopg.AsyncConnection.connect(shop) as idle, await writing(shop) as writer:
             await idle.execute("INSERT INTO orders (status) VALUES ('stays open')")
             await is_waiting_for_the_gate(shop)
-            await ear.execute("LISTEN orderbell")
-            for _ in range(200):
-                await writer.execute("INSERT INTO orders (status) VALUES ('pending')")
-            await drained.until(lambda: len(drained.keys) == 201)
-            async for _ in ear.notifies(timeout=0.1):
-                rings += 1
+
+            async def orders() -> None:
+                for _ in range(200):
+                    await writer.execute(PLACE)
+                await drained.until(lambda: len(drained.keys) == 201)
+
+            rings = await rings_of(shop, orders)
             await idle.rollback()
         assert rings <= 20
+        await asleep(doorbell)
+
+    async def test_a_gate_that_came_during_a_look_is_let_go_when_writers_go_on(
+        self, shop: str, ringing: tuple[Doorbell, Drained]
+    ) -> None:
+        """It was kept, and taken once more at the next quiet moment: then every commit rang, for ever."""
+        doorbell, drained = ringing
+        await asleep(doorbell)
+        await wakes(shop, drained)
+        async with await psycopg.AsyncConnection.connect(shop) as silent, await writing(shop) as writer:
+            await silent.execute(PLACE)
+
+            async def the_gate_comes() -> None:
+                await silent.commit()
+                await is_waiting_for_the_gate(shop, granted=True)
+                drained.found = None
+
+            await is_waiting_for_the_gate(shop)
+            drained.found = the_gate_comes
+            await writer.execute(PLACE)
+            await drained.until(lambda: len(drained.keys) == 3)
+
+            async def orders() -> None:
+                for _ in range(50):
+                    await writer.execute(PLACE)
+                await drained.until(lambda: len(drained.keys) == 53)
+
+            assert await rings_of(shop, orders) <= 5
+        await asleep(doorbell)
+
+    async def test_a_gate_is_let_go_when_writers_go_on_after_it_was_taken(
+        self, shop: str, ringing: tuple[Doorbell, Drained], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was kept for as long as each look found something, and all that time every commit rang."""
+        doorbell, drained = ringing
+
+        async def no_look_while_it_waits(waiting: asyncio.Future[object], _: float) -> None:
+            await asyncio.wait([waiting])
+
+        monkeypatch.setattr(doorbell, "_first_of", no_look_while_it_waits)
+        await asleep(doorbell)
+        await wakes(shop, drained)
+        async with await psycopg.AsyncConnection.connect(shop) as silent, await writing(shop) as writer:
+            await silent.execute(PLACE)
+            await is_waiting_for_the_gate(shop)
+
+            async def another() -> None:
+                if len(drained.keys) < 52:
+                    await writer.execute(PLACE)
+
+            async def orders() -> None:
+                drained.found = another
+                await silent.commit()
+                await drained.until(lambda: len(drained.keys) == 52)
+
+            assert await rings_of(shop, orders) <= 10
         await asleep(doorbell)
