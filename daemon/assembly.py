@@ -137,12 +137,13 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     """Open what is kept open, and listen; ``stack`` closes it again. Raises ConfigError, OSError, psycopg.Error."""
     node = f"{socket.gethostname()}:{secrets.token_hex(4)}"
     connections, clock = Connections(settings.database), DatabaseClock()
-    pool = connections.pool()
-    await pool.open()
-    stack.push_async_callback(pool.close)
+    pool, queue = connections.pool(), connections.queue()
+    for each in (pool, queue):
+        await each.open()
+        stack.push_async_callback(each.close)
     engine, of_the_hub = create_engine(settings.database), create_engine(settings.database, "orderbell hub")
-    for each in (engine, of_the_hub):
-        stack.push_async_callback(each.dispose)
+    for made in (engine, of_the_hub):
+        stack.push_async_callback(made.dispose)
     dispatchers = await _started(dispatchers_of(settings), stack)
 
     tokens, inbox = _tokens(settings), Inbox(of_the_hub)
@@ -162,7 +163,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
 
     region = settings.sms.default_region
     feedback = Feedback(pool, settings.delivery, region)
-    leases, ledger = Leases(pool, settings.delivery, node, clock, region), Ledger(pool, region)
+    leases, ledger = Leases(queue, settings.delivery, node, clock, region), Ledger(queue, region)
     tracer = await _tracer(settings, pool, stack)
     workers = Workers(dispatchers, leases, ledger, settings.delivery, clock, tracer)
     planning = planning_of(settings, workers.channels, node)
@@ -196,7 +197,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
         planner=planner,
         workers=workers,
         leases=leases,
-        holds=Holds(pool, planning.policy.catalogue, look, settings.delivery.poll_seconds),
+        holds=Holds(queue, planning.policy.catalogue, look, settings.delivery.poll_seconds),
         live=live,
         hub=hub,
         tokens=tokens,

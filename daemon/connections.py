@@ -51,6 +51,21 @@ SESSION = {
 }
 """Settings of every session of ours, from its first moment."""
 
+QUEUE = {
+    "enable_seqscan": "off",
+    "enable_nestloop": "off",
+    "enable_mergejoin": "off",
+    # Before PostgreSQL 18, what is off looks so dear that a statement that has no other way would be compiled first.
+    "jit": "off",
+}
+"""Settings of sessions that work on the queue. It grows from nothing to a million rows quicker than statistics are
+renewed, and the plan that a prepared statement got while it was empty is kept meanwhile. So its statements say
+themselves where an index is to be used (``schema/sql/delivery.sql``), and everything else is a hash join.
+"""
+
+OF_THE_APPLICATION = "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = on; SET LOCAL enable_mergejoin = on"
+"""For a transaction in which such a session asks the application's tables."""
+
 
 def parameters(settings: Database, application_name: str, **session: str) -> dict[str, Any]:
     """Keyword arguments for psycopg's ``connect``, with ``session`` settings over :data:`SESSION`."""
@@ -99,13 +114,24 @@ class Connections:
         )
 
     def pool(self) -> Pool:
-        """The delivery workers' pool, not yet open."""
+        """For whoever asks something now and then, not yet open."""
+        return self._pool("orderbell")
+
+    def queue(self) -> Pool:
+        """The delivery workers' pool, not yet open: its sessions are for the queue's statements."""
+        return self._pool("orderbell delivery", **QUEUE)
+
+    def _pool(self, application_name: str, **session: str) -> Pool:
         return AsyncConnectionPool(
-            # Autocommit: most of what workers ask is one statement, which needs no BEGIN and COMMIT around it.
-            kwargs={**parameters(self._settings, "orderbell delivery"), "autocommit": True, "context": CONTEXT},
+            # Autocommit: most of what is asked is one statement, which needs no BEGIN and COMMIT around it.
+            kwargs={
+                **parameters(self._settings, application_name, **session),
+                "autocommit": True,
+                "context": CONTEXT,
+            },
             min_size=1,
             max_size=self._settings.pool_size,
             timeout=self._settings.connect_timeout_seconds,
             open=False,
-            name="delivery",
+            name=application_name,
         )

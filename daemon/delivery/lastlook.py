@@ -18,6 +18,7 @@ from config.mapping import Watch
 from config.names import Priority
 from config.rules import Rule
 from config.telling import Step
+from daemon.connections import OF_THE_APPLICATION
 from daemon.kept import one_line
 from daemon.planning.policy import Policy
 from daemon.planning.quiet import zone_of
@@ -172,9 +173,11 @@ class LastLook:
     ) -> tuple[set[str], set[str]]:
         """Those of ``keys`` for which it holds, and those for which nobody can say now."""
         try:
-            async with connection.transaction(), connection.cursor() as cursor:
+            # Rolled back, so that nothing of these settings is left for the transaction around it.
+            async with connection.transaction(force_rollback=True), connection.cursor() as cursor:
                 # The application comes first: none of its locks is waited for, none of ours lasts.
                 await cursor.execute("SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '2s'")
+                await cursor.execute(OF_THE_APPLICATION)
                 return await holding(cursor, self.watches[prefix], where, keys)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
             log.warning("condition.failed", where=where, error=one_line(error))

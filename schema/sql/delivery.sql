@@ -1,4 +1,9 @@
 -- The delivery worker's statements.
+--
+-- The queue is empty one moment and has a million rows the next, and the plan of a prepared statement is as old as the
+-- statistics. So each is written such that a plan made for an empty table is good for a full one: rows are found by
+-- `= ANY` or by a lateral subquery, never by a join, and whatever is joined is hashed (daemon.connections: QUEUE). EXISTS
+-- with nothing but equalities could be hashed too, which reads the whole table; a scalar subquery cannot.
 
 -- name: claim
 -- Takes what is due: pending deliveries, and those whose lease ran out because their daemon died; of these nobody knows
@@ -14,7 +19,7 @@ WITH due AS (
     UPDATE orderbell.delivery d
     SET state = 'sending', leased_by = %(node)s, attempt = d.attempt + 1, uncertain = d.uncertain OR due.lost,
         due_at = now() + make_interval(secs => %(lease_seconds)s)
-    FROM due WHERE d.id = due.id
+    FROM due WHERE d.id = ANY(ARRAY(SELECT id FROM due)) AND d.id = due.id
     RETURNING d.*
 )
 -- A digest has a subject of its own: a push about one of its orders must not take the digest's place on a device.
@@ -23,15 +28,15 @@ SELECT c.id, c.attempt, c.channel, c.address, c.notification_id, n.user_id, c.re
        c.expires_at, c.uncertain, c.step, c.kind, coalesce(n.critical, false), c.wanted_at,
        coalesce(n.event_id, 0), now()
 FROM claimed c
-LEFT JOIN orderbell.notification n ON n.id = c.notification_id
-LEFT JOIN orderbell.message m ON m.id = coalesce(c.message_id, n.message_id)
+LEFT JOIN LATERAL (SELECT * FROM orderbell.notification WHERE id = c.notification_id LIMIT 1) n ON true
+LEFT JOIN LATERAL (SELECT * FROM orderbell.message WHERE id = coalesce(c.message_id, n.message_id) LIMIT 1) m ON true
 ORDER BY c.id;
 
 -- name: renew
 -- Leases of what is held or in flight here go on; whatever is missing from the answer is no longer ours.
 UPDATE orderbell.delivery d SET due_at = now() + make_interval(secs => %(lease_seconds)s)
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS o (id, attempt)
-WHERE d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
+WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
 RETURNING d.id;
 
 -- name: recheck
@@ -53,13 +58,15 @@ SELECT d.id, now(), CASE
         WHEN EXISTS (SELECT FROM orderbell.delivery e
                      WHERE e.subject = d.subject AND e.user_id = d.user_id AND e.channel = d.channel
                        AND e.notification_id > d.notification_id AND e.kind IS NULL)
-          OR EXISTS (SELECT FROM orderbell.notification m JOIN orderbell.delivery_history h ON h.notification_id = m.id
+          OR EXISTS (SELECT FROM orderbell.notification m
                      WHERE m.user_id = d.user_id AND m.id > d.notification_id AND m.subject = d.subject
-                       AND h.channel = d.channel AND h.state IN ('sent', 'delivered'))
+                       AND (SELECT true FROM orderbell.delivery_history h
+                            WHERE h.notification_id = m.id AND h.channel = d.channel
+                              AND h.state IN ('sent', 'delivered') LIMIT 1))
             THEN 'superseded'
-        WHEN EXISTS (SELECT FROM orderbell.delivery e
-                     WHERE e.subject = d.subject AND e.notification_id = d.notification_id AND e.channel = d.channel
-                       AND e.address = d.address AND e.kind IS NULL AND e.state = 'sending' AND e.due_at > now())
+        WHEN (SELECT true FROM orderbell.delivery e
+              WHERE e.subject = d.subject AND e.notification_id = d.notification_id AND e.channel = d.channel
+                AND e.address = d.address AND e.kind IS NULL AND e.state = 'sending' AND e.due_at > now() LIMIT 1)
             THEN 'wait'
         WHEN (SELECT bool_and(h.state = 'skipped' AND h.attempt <= 1) FROM orderbell.delivery_history h
               WHERE h.notification_id = d.notification_id AND h.channel = d.channel AND h.address = d.address)
@@ -70,10 +77,11 @@ SELECT d.id, now(), CASE
                                       AND f.channel IN ('', d.channel) AND NOT f.enabled)
         THEN 'preference'
     WHEN d.kind IS NULL THEN CASE
-        WHEN EXISTS (SELECT FROM orderbell.delivery e JOIN orderbell.notification m ON m.id = e.notification_id
+        WHEN EXISTS (SELECT FROM orderbell.delivery e
                      WHERE e.subject = d.subject AND e.audience = d.audience AND e.user_id = d.user_id
                        AND e.channel = d.channel AND e.notification_id > d.notification_id
-                       AND (m.critical OR NOT n.critical))
+                       AND (SELECT m.critical OR NOT n.critical FROM orderbell.notification m
+                            WHERE m.id = e.notification_id))
           OR CASE WHEN later.ids IS NOT NULL
                   THEN EXISTS (SELECT FROM orderbell.delivery_history h
                                WHERE h.notification_id = ANY(later.ids) AND h.channel = d.channel) END
@@ -88,9 +96,10 @@ SELECT d.id, now(), CASE
     n.seen_at IS NOT NULL, coalesce(later.shown, false),
     p.time_zone, d.time_zone, p.quiet::text, p.snoozed_until, coalesce(p.do_not_disturb, false)
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(addresses)s::text[]) AS o (id, attempt, address)
-JOIN orderbell.delivery d ON d.id = o.id AND d.attempt = o.attempt AND d.state = 'sending'
-LEFT JOIN orderbell.notification n ON n.id = d.notification_id
-LEFT JOIN orderbell.person p ON p.user_id = d.user_id
+JOIN orderbell.delivery d ON d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id AND d.attempt = o.attempt
+                         AND d.state = 'sending'
+LEFT JOIN LATERAL (SELECT * FROM orderbell.notification WHERE id = d.notification_id LIMIT 1) n ON true
+LEFT JOIN LATERAL (SELECT * FROM orderbell.person WHERE user_id = d.user_id LIMIT 1) p ON true
 -- Newer ones of the same subject: whether one of them is to be seen, and those that may take this one's place.
 LEFT JOIN LATERAL (
     SELECT bool_or(m.withdrawn_at IS NULL) AS shown,
@@ -122,7 +131,7 @@ WITH tried AS (
         AS o (id, attempt, state, reason, provider, provider_id, error)
 ), gone AS (
     DELETE FROM orderbell.delivery d USING outcome o
-    WHERE d.id = o.id AND d.attempt = o.attempt
+    WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id AND d.attempt = o.attempt
     RETURNING d.id, d.notification_id, d.channel, d.address, o.state, o.reason, d.attempt, o.provider, o.provider_id,
               o.error, d.step, d.time_zone, d.kind, d.message_id
 )
@@ -142,14 +151,14 @@ SET state = 'pending', leased_by = NULL, error = o.error, uncertain = o.uncertai
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[], %(after_seconds)s::double precision[], %(errors)s::text[],
             %(uncertain)s::boolean[], %(free)s::boolean[], %(chosen)s::boolean[])
     AS o (id, attempt, after_seconds, error, uncertain, free, chosen)
-WHERE d.id = o.id AND d.attempt = o.attempt;
+WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id AND d.attempt = o.attempt;
 
 -- name: give_back
 -- What was claimed and not begun goes back as it was: its attempt did not happen.
 UPDATE orderbell.delivery d
 SET state = 'pending', leased_by = NULL, attempt = d.attempt - 1, due_at = now()
 FROM unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS o (id, attempt)
-WHERE d.id = o.id AND d.attempt = o.attempt;
+WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id AND d.attempt = o.attempt;
 
 -- name: give_back_rest
 -- At the end of a stop: what was written for this node and never reached its workers, because the stop came in between.

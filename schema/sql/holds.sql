@@ -1,4 +1,5 @@
--- What waits to be put together: a digest that closes, a night that is over.
+-- What waits to be put together: a digest that closes, a night that is over. Written for an empty queue and a full one,
+-- as in delivery.sql.
 
 -- name: due
 -- Groups whose time has come, about the longest waiting first: of a whole city's morning, only the head is read.
@@ -24,10 +25,11 @@ WHERE user_id = %(user)s AND channel = %(channel)s AND address = %(address)s AND
 WITH d AS MATERIALIZED (
     SELECT d.*
     FROM unnest(%(users)s::text[], %(channels)s::text[], %(addresses)s::text[], %(holds)s::text[])
-            AS g (user_id, channel, address, hold)
-    JOIN orderbell.delivery d ON d.user_id = g.user_id AND d.channel = g.channel AND d.address = g.address
-                             AND d.hold = g.hold AND d.due_at <= now()
-    FOR UPDATE OF d SKIP LOCKED
+            AS g (user_id, channel, address, hold),
+        LATERAL (SELECT * FROM orderbell.delivery d
+                 WHERE d.user_id = g.user_id AND d.channel = g.channel AND d.address = g.address AND d.hold = g.hold
+                   AND d.due_at <= now()
+                 FOR UPDATE SKIP LOCKED) d
 )
 SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone, d.locale, n.event_id, n.event,
        n.subject, n.audience, n.priority, coalesce(e.label, n.subject), m.title, m.body, m.text, m.url, d.step,
@@ -43,18 +45,19 @@ SELECT d.id, d.user_id, d.channel, d.address, d.hold, d.expires_at, d.time_zone,
                 THEN 'preference'
             END
 FROM d
-LEFT JOIN orderbell.notification n ON n.id = d.notification_id
-LEFT JOIN orderbell.event e ON e.id = n.event_id
-LEFT JOIN orderbell.message m ON m.id = coalesce(d.message_id, n.message_id)
-LEFT JOIN orderbell.person p ON p.user_id = d.user_id
+LEFT JOIN LATERAL (SELECT * FROM orderbell.notification WHERE id = d.notification_id LIMIT 1) n ON true
+LEFT JOIN LATERAL (SELECT * FROM orderbell.event WHERE id = n.event_id LIMIT 1) e ON true
+LEFT JOIN LATERAL (SELECT * FROM orderbell.message WHERE id = coalesce(d.message_id, n.message_id) LIMIT 1) m ON true
+LEFT JOIN LATERAL (SELECT * FROM orderbell.person WHERE user_id = d.user_id LIMIT 1) p ON true
 ORDER BY d.id;
 
 -- name: newest
 -- What each of these people was told last of each subject: once over their inboxes, since thousands may wait for one.
-SELECT o.user_id, o.subject, o.audience, max(o.id)
-FROM unnest(%(users)s::text[], %(since)s::bigint[]) AS s (user_id, since)
-JOIN orderbell.notification o ON o.user_id = s.user_id AND o.id >= s.since AND o.withdrawn_at IS NULL
-GROUP BY o.user_id, o.subject, o.audience;
+SELECT s.user_id, o.subject, o.audience, o.id
+FROM unnest(%(users)s::text[], %(since)s::bigint[]) AS s (user_id, since),
+    LATERAL (SELECT subject, audience, max(id) AS id FROM orderbell.notification o
+             WHERE o.user_id = s.user_id AND o.id >= s.since AND o.withdrawn_at IS NULL
+             GROUP BY subject, audience) o;
 
 -- name: let_go
 -- One alone needs no other words.
@@ -62,7 +65,8 @@ UPDATE orderbell.delivery SET hold = NULL WHERE id = ANY(%(ids)s);
 
 -- name: wait_longer
 UPDATE orderbell.delivery d SET due_at = o.due_at, wanted_at = o.due_at
-FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[]) AS o (id, due_at) WHERE d.id = o.id;
+FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[]) AS o (id, due_at)
+WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id;
 
 -- name: message_ids
 SELECT nextval('orderbell.digest_id_seq') FROM generate_series(1, %(count)s);
@@ -75,14 +79,14 @@ COPY orderbell.message (id, event_id, audience, locale, title, body, text, url, 
 UPDATE orderbell.delivery d
 SET hold = NULL, kind = 'digest', message_id = o.message_id, expires_at = o.expires_at, subject = 'digest:' || d.id
 FROM unnest(%(ids)s::bigint[], %(messages)s::bigint[], %(expires)s::timestamptz[]) AS o (id, message_id, expires_at)
-WHERE d.id = o.id;
+WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id;
 
 -- name: leave_out
 -- Into the history: what is told in the digest, and what need not be told any more.
 WITH gone AS (
     DELETE FROM orderbell.delivery d USING unnest(%(ids)s::bigint[], %(reasons)s::text[], %(errors)s::text[])
         AS o (id, reason, error)
-    WHERE d.id = o.id
+    WHERE d.id = ANY(%(ids)s::bigint[]) AND d.id = o.id
     RETURNING d.id, d.notification_id, d.channel, d.address, o.reason, d.attempt, o.error, d.kind, d.step
 )
 INSERT INTO orderbell.delivery_history

@@ -141,7 +141,7 @@ async def working(
     last_look: LastLook | None = None,
 ) -> AsyncIterator[Workers]:
     """Workers, running; drained at the end."""
-    pool = Connections(Database.model_validate({"url": url})).pool()
+    pool = Connections(Database.model_validate({"url": url})).queue()
     await pool.open()
     clock = DatabaseClock()
     leases = Leases(pool, settings, node, clock, last_look=last_look)

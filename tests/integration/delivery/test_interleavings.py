@@ -61,7 +61,7 @@ def test_whatever_the_order_of_events_nobody_is_told_something_outdated(  # noqa
         configured = settings_for(empty_database)
         install(configured)
         connections = Connections(Database.model_validate({"url": empty_database}))
-        pool = connections.pool()
+        pool = connections.queue()
         loop.run(pool.open())
         writer = loop.run(connections.open("test planner"))
 

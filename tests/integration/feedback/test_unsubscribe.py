@@ -240,7 +240,7 @@ async def test_a_mail_of_a_critical_rule_has_no_link(empty_database: str, room: 
     bench.sql("INSERT INTO orders (status, customer_id) VALUES ('pending', 1)")
     await bench.until_asleep()
     bench.close()
-    async with Connections(settings.database).pool() as pool:
+    async with Connections(settings.database).queue() as pool:
         claimed, _ = await Leases(pool, settings.delivery, "one", DatabaseClock()).claim("email", 10)
 
     (mail,) = bench.room.accepted + claimed

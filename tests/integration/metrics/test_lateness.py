@@ -99,7 +99,7 @@ async def test_the_night_does_not_count(queue: Queue) -> None:
 
 
 async def test_the_queue_is_shown_and_goes_to_zero(queue: Queue) -> None:
-    pool = Connections(Database.model_validate({"url": queue.url})).pool()
+    pool = Connections(Database.model_validate({"url": queue.url})).queue()
     await pool.open()
     try:
         history = History(pool, DeliverySettings())

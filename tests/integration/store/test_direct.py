@@ -105,7 +105,7 @@ async def test_a_message_for_later_is_told_when_its_time_has_come(bench: Bench) 
     await bench.plan()
     assert bench.rows(TOLD) == []
     bench.sql("UPDATE orderbell.scheduled SET scheduled_for = now()")
-    pool = Connections(Database.model_validate({"url": bench.url})).pool()
+    pool = Connections(Database.model_validate({"url": bench.url})).queue()
     async with pool:
         await Holds(
             pool, Catalogue({"en": {"fallback": {"title": "t", "body": "b"}}}, "en"), LastLook(), 1.0

@@ -97,7 +97,7 @@ def device(bench: Bench, user: str, name: str) -> None:
 
 async def later(bench: Bench) -> None:
     """What was scheduled becomes changes, where its time has come, and is planned."""
-    pool = Connections(Database.model_validate({"url": bench.url})).pool()
+    pool = Connections(Database.model_validate({"url": bench.url})).queue()
     await pool.open()
     try:
         await Holds(

@@ -135,7 +135,7 @@ async def test_a_digest_on_a_channel_names_what_was_to_be_said_there(bench: Benc
     order(bench)
     await bench.until_asleep()
     bench.sql("UPDATE orderbell.delivery SET hold = 'together', due_at = now()")
-    pool = bench.connections.pool()
+    pool = bench.connections.queue()
     await pool.open()
     try:
         await Holds(pool, bench.planner.planning.policy.catalogue, LastLook(), 1).let_go()
@@ -205,7 +205,7 @@ async def test_to_ask_what_is_published_reads_the_index_alone(bench: Bench) -> N
 
 
 async def claimed(bench: Bench) -> list[Delivery]:
-    pool = bench.connections.pool()
+    pool = bench.connections.queue()
     await pool.open()
     try:
         leases = Leases(pool, DeliverySettings(), "other-node", DatabaseClock())
