@@ -93,14 +93,17 @@ def rounds(
     run: Callable[[Entrant, int], Session],
     has_time: Callable[[], bool] = lambda: True,
 ) -> Iterator[Session]:
-    """Alternating. Those on ``trial`` all take part in the first round; the best of them goes on.
+    """Alternating. Every size has one round, the smallest first; those below :data:`ONCE` have ``count`` of them.
+    Those on ``trial`` all take part in the first round; the best of them goes on.
 
-    A round is whole, or it is left out: ``has_time`` is asked before each, but for the first.
+    A round is whole, or it is left out: ``has_time`` is asked before each that is not a size's first.
     """
     going_on = tuple(trial)
-    for people in sizes:
-        for number in range(count if people < ONCE else 1):
-            if (number or people != sizes[0]) and not has_time():
+    for number in range(count):
+        for people in sizes:
+            if number and people >= ONCE:
+                continue
+            if number and not has_time():
                 say(f"no time for round {number + 1} of {people:,} connections")
                 continue
             first = number % len(entrants)
