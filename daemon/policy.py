@@ -63,14 +63,16 @@ def last_look_of(settings: Settings, policy: Policy, online: Callable[[str], boo
 def catalogue_of(settings: Settings) -> Catalogue:
     """The built-in messages with the operator's over them. Raises :class:`config.ConfigError` with every mistake."""
     messages = _built_in()
+    shipped = set(messages)
     if settings.messages.directory is not None:
         for locale, own in _in_directory(Path(settings.messages.directory)).items():
+            shipped.discard(locale)
             ours = messages.setdefault(locale, {})
             for event, audiences in own.items():
                 ours[event] = _over(ours.get(event, {}), audiences)
     urls = {name: audience.url for name, audience in settings.audience.items() if audience.url}
     try:
-        return Catalogue(messages, settings.messages.default_locale, urls, settings.quiet_hours.time_zone)
+        return Catalogue(messages, settings.messages.default_locale, urls, settings.quiet_hours.time_zone, shipped)
     except BrokenMessage as error:
         raise ConfigError("messages", [Mistake(path, problem) for path, problem in error.mistakes]) from error
 

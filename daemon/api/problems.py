@@ -1,6 +1,7 @@
 """Errors as the API says them: problem documents (RFC 9457), whatever went wrong and wherever."""
 
 import logging
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -59,8 +60,14 @@ def problem(status: int, detail: str | None = None, headers: dict[str, str] | No
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route's ``responses``: what the OpenAPI document says of its errors."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": _schema()}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """Of a problem document: the same for each of the routes, so it is made once."""
+    return Problem.model_json_schema()
 
 
 def install(app: FastAPI) -> None:

@@ -53,6 +53,14 @@ def test_it_reads_no_locale_before_it_knows_which(started: tuple[set[str], objec
     assert started[1] == []
 
 
+def test_what_a_locale_writes_is_read_when_somebody_reads_in_it() -> None:
+    catalogue = "from daemon.policy import catalogue_of\nfrom config import Settings\nmade = catalogue_of(Settings())"
+    cached = "import json, sys, babel.localedata\nsaid = list(babel.localedata._cache)"
+    assert process(f"{catalogue}\n{cached}")[1] == []
+    written = "from daemon.planning.catalogue.locales import babel_locale\nbabel_locale('de').number_symbols"
+    assert "de" in process(f"{catalogue}\n{written}\n{cached}")[1]  # type: ignore[operator]  # a list, here
+
+
 def test_with_texts_to_send_it_imports_twilio() -> None:
     modules, _ = process(f"{CALLED}\nimport dispatchers.sms.dispatcher\nsaid = None")
     assert "twilio.rest" in modules

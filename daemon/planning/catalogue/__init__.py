@@ -1,10 +1,10 @@
-"""Words: the message catalogues, compiled once, rendered per event, audience, locale and time zone.
+"""Words: the message catalogues, compiled when first read, rendered per event, audience, locale and time zone.
 
 What templates are given comes from strangers, and not only the operator writes them, so they run in a sandbox that also
 limits what they cost. Their output is plain text; whoever puts it into HTML escapes it.
 
-Read in this order: ``locales`` (which catalogue for whom), ``message`` and ``text`` (a file, compiled), ``shelf`` (all
-files), ``language``, ``filters``, ``formats`` and ``limits`` (what templates may say, and what it may cost),
+Read in this order: ``locales`` (which catalogue for whom), ``message`` and ``text`` (a file, a template), ``shelf``
+(all files), ``language``, ``filters``, ``formats`` and ``limits`` (what templates may say, and what it may cost),
 ``variables`` (what they see), ``catalogue`` (words, or the next best), ``templates`` (others over them), ``digest``
 (many as one), ``check`` (what is wrong before it matters).
 """

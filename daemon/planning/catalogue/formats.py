@@ -150,14 +150,6 @@ OF_ZONE = frozenset({"date", "time", "datetime"})
 """... and on the time zone."""
 
 
-def warm(locale: str) -> None:
-    """Load what formatting in ``locale`` needs: the first time takes milliseconds."""
-    known = babel_locale(locale)
-    format_currency(Decimal(1), "EUR", locale=known)
-    format_datetime(datetime(2000, 1, 1, tzinfo=UTC), tzinfo=_GREENWICH, locale=known)
-    known.plural_form(1)
-
-
 def _amount(value: object) -> Decimal | None:
     """A number from whatever a row has. Raises ValueError or TypeError."""
     match value:

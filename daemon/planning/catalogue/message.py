@@ -1,10 +1,10 @@
-"""The messages of one catalogue file, compiled."""
+"""The messages of one catalogue file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from daemon.planning.catalogue.text import BrokenTemplate, Text, text_of
+from daemon.planning.catalogue.text import BrokenTemplate, Text, checked_text_of
 
 FALLBACK = "fallback"
 DIGEST = "digest"
@@ -25,7 +25,7 @@ class BrokenMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One compiled message."""
+    """One message."""
 
     title: Text
     body: Text
@@ -44,6 +44,9 @@ class Message:
 Key = tuple[str, str]
 """(event, audience); both are empty in a message for whatever there is."""
 
+Understand = Callable[[str], Text]
+"""Makes a text of its source; may raise :class:`BrokenTemplate`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Messages:
@@ -59,8 +62,10 @@ class Messages:
     """There is a catalogue for this locale, which should have every message; else, only templates."""
 
 
-def messages_of(sections: Mapping[str, Any]) -> Messages:
-    """The compiled messages of a catalogue file. Raises :class:`BrokenMessage`, with paths in the file."""
+def messages_of(sections: Mapping[str, Any], text: Understand = checked_text_of) -> Messages:
+    """The messages of a catalogue file, each text made by ``text``. Raises :class:`BrokenMessage`, with paths in the
+    file.
+    """
     messages: dict[Key, Message] = {}
     occasions: dict[str, dict[Key, Message]] = {occasion: {} for occasion in OCCASIONS}
     mistakes: list[tuple[str, str]] = []
@@ -68,9 +73,9 @@ def messages_of(sections: Mapping[str, Any]) -> Messages:
     for event, audience, fields in _sections(sections, mistakes):
         own = {name: words for name, words in fields.items() if name in OCCASIONS and audience}
         path = path_to(event, audience)
-        message = _message(path, {name: words for name, words in fields.items() if name not in own}, mistakes)
+        message = _message(path, {name: words for name, words in fields.items() if name not in own}, mistakes, text)
         for occasion, words in own.items():
-            special = _message(f"{path}.{occasion}", words, mistakes)
+            special = _message(f"{path}.{occasion}", words, mistakes, text)
             if special is not None:
                 occasions[occasion][event, audience] = special
         if message is None:
@@ -110,13 +115,13 @@ def _sections(
                     mistakes.append((path_to(event, audience), problem))
 
 
-def _message(path: str, fields: Any, mistakes: list[tuple[str, str]]) -> Message | None:
+def _message(path: str, fields: Any, mistakes: list[tuple[str, str]], text: Understand) -> Message | None:
     if not isinstance(fields, Mapping):
         mistakes.append((path, "must be a section with title and body"))
         return None
     found = [(f"{path}.{name}", f"unknown key; there is {', '.join(FIELDS)}") for name in fields if name not in FIELDS]
     found += [(f"{path}.{name}", "is missing") for name in ("title", "body") if name not in fields]
-    compiled: dict[str, Text] = {}
+    texts: dict[str, Text] = {}
     for name in FIELDS:
         if name not in fields:
             continue
@@ -124,19 +129,19 @@ def _message(path: str, fields: Any, mistakes: list[tuple[str, str]]) -> Message
             found.append((f"{path}.{name}", "must be a text"))
             continue
         try:
-            compiled[name] = text_of(fields[name])
+            texts[name] = text(fields[name])
         except BrokenTemplate as error:
             found.append((f"{path}.{name}", str(error)))
     if found:
         mistakes += found
         return None
-    return Message(compiled["title"], compiled["body"], compiled.get("text"), compiled.get("action"))
+    return Message(texts["title"], texts["body"], texts.get("text"), texts.get("action"))
 
 
 def message_of(fields: Mapping[str, Any]) -> Message:
     """One compiled message. Raises :class:`BrokenMessage`, with the field as the path of each mistake."""
     mistakes: list[tuple[str, str]] = []
-    message = _message("", fields, mistakes)
+    message = _message("", fields, mistakes, checked_text_of)
     if message is None:
         raise BrokenMessage([(path.removeprefix("."), problem) for path, problem in mistakes])
     return message

@@ -1,6 +1,6 @@
 """Every locale's messages, and in which order they are tried for whom."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,7 +16,7 @@ from daemon.planning.catalogue.message import (
     Messages,
     messages_of,
 )
-from daemon.planning.catalogue.text import BrokenTemplate, Text, text_of
+from daemon.planning.catalogue.text import BrokenTemplate, Text, checked_text_of, text_of
 
 _REMEMBERED = 4_096
 """Spellings of locales."""
@@ -40,17 +40,22 @@ class Shelf:
     """What there are words for, in which locale."""
 
     def __init__(
-        self, messages: Mapping[str, Mapping[str, object]], default_locale: str, urls: Mapping[str, str]
+        self,
+        messages: Mapping[str, Mapping[str, object]],
+        default_locale: str,
+        urls: Mapping[str, str],
+        shipped: Container[str] = (),
     ) -> None:
         """As :class:`Catalogue` has it. Raises :class:`BrokenMessage`."""
         self.default_locale = tag_of(default_locale)
-        self.locales, self.urls = _compiled(messages, urls)
+        self.locales, self.urls = _by_tag(messages, urls, shipped)
         if self.default_locale not in self.locales or self.locales[self.default_locale].fallback is None:
             wanted = f"the catalogue of the default locale needs a [{FALLBACK}] message"
             raise BrokenMessage([(f"{default_locale}: {FALLBACK}", wanted)])
         self.chain = lru_cache(maxsize=_REMEMBERED)(self._chain_of)
         """Locale, as somebody writes it -> the catalogues that serve it, nearest first; at last the default's."""
-        self._needs = {key: self._needs_of(key) for each in self.locales.values() for key in each.messages}
+        self.needs = lru_cache(maxsize=_REMEMBERED)(self._needs_of)
+        """Key -> what the words for this depend on."""
         self.over: frozenset[Key] = frozenset()
         """What it has other words for than the shelf that it was made of."""
 
@@ -65,7 +70,7 @@ class Shelf:
         }
         made.chain = lru_cache(maxsize=_REMEMBERED)(made._chain_of)  # noqa: SLF001 - of the same class
         made.over = frozenset(key for own in by_locale.values() for key in own)
-        made._needs = self._needs | {key: made._needs_of(key) for key in made.over}  # noqa: SLF001
+        made.needs = lru_cache(maxsize=_REMEMBERED)(made._needs_of)  # noqa: SLF001
         return made
 
     def first(self, locale: str, key: Key) -> Message | None:
@@ -77,10 +82,6 @@ class Shelf:
     def audiences(self) -> frozenset[str]:
         """Everyone for whom there is any message."""
         return frozenset(audience for each in self.locales.values() for _, audience in each.messages)
-
-    def needs(self, key: Key) -> Needs:
-        """What the words for this depend on."""
-        return self._needs.get(key) or self._needs_of(key)
 
     def candidates(self, locale: str, key: Key, errors: list[str]) -> Iterator[tuple[str, Message]]:
         """(locale, message), the best first, the fallbacks last; notes in ``errors`` where one should be and is not."""
@@ -151,8 +152,8 @@ def _before(behind: Messages, own: Mapping[Key, Message]) -> Messages:
     return replace(behind, messages={**behind.messages, **own}, behind={**behind.behind, **covered})
 
 
-def _compiled(
-    messages: Mapping[str, Mapping[str, object]], urls: Mapping[str, str]
+def _by_tag(
+    messages: Mapping[str, Mapping[str, object]], urls: Mapping[str, str], shipped: Container[str]
 ) -> tuple[dict[str, Messages], dict[str, Text]]:
     """Everything by its tag or audience. Raises :class:`BrokenMessage`."""
     mistakes: list[tuple[str, str]] = []
@@ -166,12 +167,12 @@ def _compiled(
             mistakes.append((name, f"there is another catalogue of the locale {tag}"))
         else:
             try:
-                locales[tag] = messages_of(sections)
+                locales[tag] = messages_of(sections, text_of if name in shipped else checked_text_of)
             except BrokenMessage as error:
                 mistakes += [(f"{name}.toml: {path}", problem) for path, problem in error.mistakes]
     for audience, url in urls.items():
         try:
-            links[audience] = text_of(url)
+            links[audience] = checked_text_of(url)
         except BrokenTemplate as error:
             mistakes.append((f"audience.{audience}.url", str(error)))
     if mistakes:

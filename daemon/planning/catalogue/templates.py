@@ -54,8 +54,6 @@ class Overlay:
 class _Broken(Text):
     """A text that could not be compiled: it fails when somebody wants to read it, as one that fails later does."""
 
-    __slots__ = ("_problem",)
-
     def __init__(self, problem: str) -> None:
         super().__init__("")
         self._problem = problem

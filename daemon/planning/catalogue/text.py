@@ -1,10 +1,14 @@
-"""One compiled template."""
+"""One template."""
 
-from functools import lru_cache
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 
 from daemon.planning.catalogue.formats import OF_LOCALE, OF_ZONE
 from daemon.planning.catalogue.language import Language
@@ -23,58 +27,120 @@ class BrokenTemplate(ValueError):
     """A template that cannot be compiled; the message says why, in one line."""
 
 
-class Text:
-    """A compiled template, rendered in a scope that it shares with the other texts of its message."""
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What a template is about: to read that takes half as long as to compile it."""
 
-    __slots__ = ("_constant", "_loops", "_render", "names", "of_locale", "of_zone", "source")
+    names: frozenset[str]
+    of_locale: bool
+    of_zone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """How a template is rendered."""
+
+    render: Callable[[Context], Any] | None
+    constant: str | None
+    """What it always says; then there is nothing to render."""
+    loops: bool
+
+
+class Text:
+    """A template, rendered in a scope that it shares with the other texts of its message.
+
+    It is understood when somebody first asks what it depends on, and compiled when somebody first reads it: half a
+    millisecond. Each of these raises :class:`BrokenTemplate`; :meth:`check` does both now.
+    """
 
     def __init__(self, source: str) -> None:
-        """Raises :class:`BrokenTemplate`."""
-        if len(source) > LONGEST_SOURCE:
-            raise BrokenTemplate(f"a template has {LONGEST_SOURCE:,} characters at most")
-        try:
-            tree = LANGUAGE.understood(source)
-            self.names = frozenset(find_undeclared_variables(tree)) - LANGUAGE.globals.keys()
-            """Every variable it mentions."""
-            used = {node.name for node in tree.find_all(nodes.Filter)} | {
-                node.name for node in tree.find_all(nodes.Name)
-            }
-            self.of_locale = not OF_LOCALE.isdisjoint(used)
-            """Whether what it says depends on how the recipient's region writes numbers and dates."""
-            self.of_zone = not OF_ZONE.isdisjoint(used)
-            """Whether it depends on the recipient's time zone."""
-            self._loops = tree.find(nodes.For) is not None
-            self._constant = _constant(tree)
-            self._render = LANGUAGE.compiled(tree) if self._constant is None else None
-        except TemplateError as error:
-            raise BrokenTemplate(_said(error)) from error
-        except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError) as error:
-            raise BrokenTemplate(f"it cannot be compiled: {type(error).__name__}") from error
         self.source = source
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every variable it mentions."""
+        return self._understood.names
+
+    @property
+    def of_locale(self) -> bool:
+        """Whether what it says depends on how the recipient's region writes numbers and dates."""
+        return self._understood.of_locale
+
+    @property
+    def of_zone(self) -> bool:
+        """Whether it depends on the recipient's time zone."""
+        return self._understood.of_zone
+
+    def check(self) -> None:
+        """Raises :class:`BrokenTemplate`, if it ever will."""
+        _ = self._understood, self._compiled
 
     def render(self, scope: Scope) -> str:
         """Raises whatever the data make it raise, TooMuch among it."""
-        if self._render is None:
-            return self._constant or ""
-        if not self._loops:
-            return "".join(self._render(scope))
+        compiled = self._compiled
+        if compiled.render is None:
+            return compiled.constant or ""
+        if not compiled.loops:
+            return "".join(compiled.render(scope))
         pieces = []
         left = MOST_OUTPUT
-        for piece in self._render(scope):
+        for piece in compiled.render(scope):
             left -= len(piece) + 1
             if left < 0:
                 raise TooMuch(f"it would make more than {MOST_OUTPUT:,} characters")
             pieces.append(piece)
         return "".join(pieces)
 
+    @cached_property
+    def _understood(self) -> _Understood:
+        with _broken():
+            tree = _tree(self.source)
+            filters, names = tree.find_all(nodes.Filter), tree.find_all(nodes.Name)
+            used = {node.name for node in filters} | {node.name for node in names}
+            return _Understood(
+                names=frozenset(find_undeclared_variables(tree)) - LANGUAGE.globals.keys(),
+                of_locale=not OF_LOCALE.isdisjoint(used),
+                of_zone=not OF_ZONE.isdisjoint(used),
+            )
+
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        with _broken():
+            tree = _tree(self.source)
+            constant, loops = _constant(tree), tree.find(nodes.For) is not None
+            return _Compiled(LANGUAGE.compiled(tree) if constant is None else None, constant, loops)
+
 
 @lru_cache(maxsize=4096)
 def text_of(source: str) -> Text:
-    """The compiled ``source``; many messages share their words, and a catalogue is made anew when one of them changes.
-
-    Raises :class:`BrokenTemplate`.
-    """
+    """``source``, not looked at yet; many messages share their words, and a catalogue is made anew when one changes."""
     return Text(source)
+
+
+def checked_text_of(source: str) -> Text:
+    """``source``, compiled. Raises :class:`BrokenTemplate`."""
+    text = text_of(source)
+    text.check()
+    return text
+
+
+def _tree(source: str) -> nodes.Template:
+    if len(source) > LONGEST_SOURCE:
+        raise BrokenTemplate(f"a template has {LONGEST_SOURCE:,} characters at most")
+    return LANGUAGE.understood(source)
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """Whatever is wrong with a template, as :class:`BrokenTemplate`."""
+    try:
+        yield
+    except BrokenTemplate:
+        raise
+    except TemplateError as error:
+        raise BrokenTemplate(_said(error)) from error
+    except (RecursionError, SyntaxError, MemoryError, ValueError, OverflowError) as error:
+        raise BrokenTemplate(f"it cannot be compiled: {type(error).__name__}") from error
 
 
 def _constant(tree: nodes.Template) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.load import preset_rules
-from daemon.planning.catalogue.text import text_of
+from daemon.planning.catalogue.text import checked_text_of, text_of
 from daemon.planning.values import NOBODY, Event, Person, Words
 from daemon.policy import catalogue_of
 from tests.unit.planning.words import settings
@@ -63,6 +63,12 @@ def test_the_catalogues_that_ship_are_these() -> None:
     assert sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".toml")) == [
         f"{locale}.toml" for locale in LOCALES
     ]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_text_compiles(locale: str) -> None:
+    for _, source in texts(BUILT_IN[locale]):
+        checked_text_of(source)
 
 
 @pytest.mark.parametrize("locale", LOCALES)

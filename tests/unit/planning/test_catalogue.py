@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.planning.catalogue import BODY_LIMIT, TITLE_LIMIT, BrokenMessage, Catalogue
+from daemon.planning.catalogue.text import text_of
 from daemon.planning.values import NOBODY, Event, Person, Words
 
 FALLBACK = {"title": "{{ subject_name }} {{ label }}: {{ event_name }}", "body": "now: {{ event_name }}"}
@@ -109,6 +110,56 @@ def test_titles_are_one_line_and_everything_is_bounded(value: str) -> None:
     assert "\r" not in words.title
     assert len(words.title) <= TITLE_LIMIT
     assert len(words.body) <= BODY_LIMIT
+
+
+def of_two_locales(english: str, german: str) -> Catalogue:
+    """English as it ships, German as somebody configured it."""
+    sections = [
+        {"fallback": FALLBACK, "order.ready": {"customer": {"title": title, "body": "b"}}}
+        for title in (english, german)
+    ]
+    return Catalogue(dict(zip(("en", "de"), sections, strict=True)), "en", shipped={"en"})
+
+
+def steps(source: str) -> set[str]:
+    """What was done with the text that ``source`` says so far."""
+    return vars(text_of(source)).keys() - {"source"}
+
+
+def test_what_ships_is_understood_when_it_matters_and_compiled_when_it_is_read() -> None:
+    ours, own = "{{ order.ships | money }}", "{{ order.own | money }}"
+    made = of_two_locales(ours, own)
+    assert steps(own) == {"_understood", "_compiled"}
+    assert steps(ours) == set()
+    assert made.needs("order.ready", "customer").of_locale
+    assert steps(ours) == {"_understood"}
+    assert made.render(event(ships="1.5"), "customer", "en", {}, NOBODY).title == "1.50"
+    assert steps(ours) == {"_understood", "_compiled"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("{{ late oops", "expected token 'end of print statement'"),
+        ("{{ cycler('late') }}", "there is no function"),
+        ("{{ " + "(" * 500 + "late" + ")" * 500 + " }}", "it cannot be compiled"),
+        ("late" * 2_501, "has 10,000 characters at most"),
+    ],
+)
+def test_what_somebody_configured_is_compiled_at_once_and_what_ships_never_raises(broken: str, said: str) -> None:
+    with pytest.raises(BrokenMessage) as refused:
+        of_two_locales("t", broken)
+    ((path, problem),) = refused.value.mistakes
+    assert path == 'de.toml: "order.ready".customer.title'
+    assert said in problem
+    words = of_two_locales(broken, "t").render(event(), "customer", "en", {}, NOBODY)
+    assert words.title == "Order #7: ready"
+    assert f"BrokenTemplate: {problem}" in (words.error or "")
+
+
+def test_a_broken_link_is_found_at_once_though_all_words_ship() -> None:
+    with pytest.raises(BrokenMessage, match=r"audience\.customer\.url"):
+        Catalogue({"en": {"fallback": FALLBACK}}, "en", {"customer": "{{ oops"}, shipped={"en"})
 
 
 def test_a_megabyte_in_a_column_is_shortened() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from config import ConfigError, Settings, load
 from daemon.planning.catalogue.check import mistakes_in, untranslated_in
+from daemon.planning.catalogue.text import text_of
 from daemon.policy import catalogue_of
 
 CONFIGURATION = """
@@ -147,3 +148,15 @@ def test_an_own_message_keeps_the_digest_that_ships(folder: Path) -> None:
     catalogue = catalogue_of(settings())
     assert ("order.created", "vendor") in catalogue.shelf.locales["en"].occasions["digest"]
     assert catalogue.shelf.locales["en"].messages["order.created", "vendor"].title.source == "mine"
+
+
+def test_only_the_locales_that_somebody_configured_are_compiled_at_once(folder: Path) -> None:
+    text_of.cache_clear()
+    message(folder, "mine", locale="de")
+    locales = catalogue_of(settings()).shelf.locales
+    compiled = {
+        locale
+        for locale, sections in locales.items()
+        if any("_compiled" in vars(each.body) for each in sections.messages.values())
+    }
+    assert compiled == {"de"}
