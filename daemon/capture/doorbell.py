@@ -8,7 +8,7 @@ left waiting, and a NOTIFY (a database-wide lock at commit) is rare under load.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -24,8 +24,12 @@ log = structlog.get_logger(__name__)
 Drain = Callable[[], Awaitable[int]]
 """Consumes one batch of changes and returns how many it took: 0 when there was none."""
 
-Connect = Callable[[str], Awaitable[AsyncConnection[TupleRow]]]
-"""Opens an autocommit connection with the application name it is given."""
+
+class Connect(Protocol):
+    """Opens an autocommit connection with the application name and the settings of its session that it is given."""
+
+    def __call__(self, application_name: str, **session: str) -> Awaitable[AsyncConnection[TupleRow]]: ...
+
 
 AWAKE_PAUSE_SECONDS = 0.002
 """Between empty looks while awake: silent writers do not ring, so somebody must look."""
@@ -35,6 +39,12 @@ SILENT_PAUSE_SECONDS = 0.05
 
 REST_MAX_SECONDS = 0.01
 """After a batch; the longest that a change waits for company."""
+
+REST_AFTER = 50
+"""Changes in a batch that is worth a whole rest; after fewer of them it is as much shorter."""
+
+REST_LEAST_SECONDS = 0.001
+"""epoll_wait(2) knows no shorter time than a millisecond: what is less would be one."""
 
 CLOSING_PAUSE_SECONDS = 0.01
 """Between looks while silent writers hold the gate; a transaction that stays open longer is looked at less often."""
@@ -49,6 +59,8 @@ class Doorbell:
         self._connect = connect
         self._settings = settings
         self._rung = asyncio.Event()
+        self._stirred = asyncio.Event()
+        """Somebody rings, or a connection that should be idle has something to say."""
         self.asleep = asyncio.Event()
         """Set while the gate is held: nothing is left to drain and the next commit will ring."""
 
@@ -78,6 +90,7 @@ class Doorbell:
             async for _ in listener.notifies(timeout=heartbeat):
                 metrics.DOORBELL_RINGS.inc()
                 self._rung.set()
+                self._stirred.set()
             try:
                 async with asyncio.timeout(heartbeat):
                     await listener.execute("SELECT 1")
@@ -102,7 +115,15 @@ class Doorbell:
             self.asleep.set()
             await self._sleep(drain, (gate, drains))
             self.asleep.clear()
-            await gate.execute("SELECT pg_advisory_unlock(%s, %s)", (locks.CLASS, locks.GATE))
+            await self._open_gate(gate, drain)
+
+    async def _open_gate(self, gate: AsyncConnection[TupleRow], drain: Drain) -> None:
+        """Let writers be silent again. Whoever has rung does not wait for that: it is drained meanwhile."""
+        with the_cause():
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_unlock(gate), name="doorbell gate")
+                await drain()
+                await asyncio.sleep(0)  # who is handed what was found goes first
 
     async def _look_for_ever(self, drain: Drain) -> NoReturn:
         """Where transactions can be prepared, the triggers do not ring: PREPARE TRANSACTION fails after a NOTIFY."""
@@ -115,11 +136,9 @@ class Doorbell:
         quiet_since = loop.time()
         while True:
             began = loop.time()
-            if await drain():
+            if found := await drain():
                 quiet_since = loop.time()
-                # As long a rest as the work took: batches grow with the load by themselves, half of the loop's time is
-                # left to deliveries, and whoever comes first after a quiet time does not wait.
-                await asyncio.sleep(min(quiet_since - began, REST_MAX_SECONDS))
+                await asyncio.sleep(_rest_after(found, quiet_since - began))
             elif loop.time() - quiet_since >= self._settings.linger_seconds:
                 return
             else:
@@ -194,15 +213,19 @@ class Doorbell:
     async def _until_stir(self, idle: Sequence[AsyncConnection[TupleRow]], seconds: float) -> None:
         """Until somebody rings, the server says something on an idle connection (it ends it), or the time is up."""
         loop = asyncio.get_running_loop()
-        stirred = asyncio.ensure_future(self._rung.wait())
+        self._stirred.clear()
+        if self._rung.is_set():
+            return
         for connection in idle:
-            loop.add_reader(connection.fileno(), stirred.cancel)
+            loop.add_reader(connection.fileno(), self._stirred.set)
         try:
-            await asyncio.wait([stirred], timeout=max(0.0, seconds))
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._stirred.wait()
+        except TimeoutError:
+            pass
         finally:
             for connection in idle:
                 loop.remove_reader(connection.fileno())
-            stirred.cancel()
 
     async def _prove_alive(self, idle: Sequence[AsyncConnection[TupleRow]]) -> None:
         for connection in idle:
@@ -211,6 +234,20 @@ class Doorbell:
                     await connection.execute("SELECT 1")
             except TimeoutError:
                 raise OperationalError("a connection does not answer") from None
+
+
+def _rest_after(found: int, took: float) -> float:
+    """Seconds, after a batch of so many changes that took so long.
+
+    As long as the work took after many: batches grow with the load by themselves, and half of the loop's time is left
+    to deliveries. After few next to nothing: more come only slowly, and whoever comes meanwhile would wait in vain.
+    """
+    rest = min(took, REST_MAX_SECONDS) * min(1.0, found / REST_AFTER)
+    return rest if rest >= REST_LEAST_SECONDS else 0.0
+
+
+async def _unlock(gate: AsyncConnection[TupleRow]) -> None:
+    await gate.execute("SELECT pg_advisory_unlock(%s, %s)", (locks.CLASS, locks.GATE))
 
 
 async def _let_go(gate: AsyncConnection[TupleRow], waiting: asyncio.Future[Any]) -> None:

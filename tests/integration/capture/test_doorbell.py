@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import psycopg
 import pytest
 
 from config import Settings
 from config.settings import Capture, Database
-from daemon.capture.doorbell import Doorbell
+from daemon.capture.doorbell import REST_MAX_SECONDS, Doorbell, _rest_after
 from daemon.connections import Connections
 from schema.install import install
 
@@ -194,6 +195,60 @@ async def test_each_connection_that_ends_while_it_sleeps_is_an_error_at_once(
         )
     with pytest.raises(psycopg.OperationalError):
         await asyncio.wait_for(asyncio.shield(task), 5)
+
+
+async def test_whoever_has_rung_is_drained_while_the_gate_opens(doorbell: Doorbell) -> None:
+    drained = asyncio.Event()
+
+    async def drain() -> int:
+        drained.set()
+        return 1
+
+    async with asyncio.timeout(5):
+        await doorbell._open_gate(gate_that(drained.wait), drain)
+
+
+async def test_a_drain_that_takes_long_does_not_keep_the_gate_closed(doorbell: Doorbell) -> None:
+    opened = asyncio.Event()
+
+    async def opens() -> None:
+        opened.set()
+
+    async def drain() -> int:
+        await opened.wait()
+        return 1
+
+    async with asyncio.timeout(5):
+        await doorbell._open_gate(gate_that(opens), drain)
+
+
+async def test_a_gate_that_cannot_be_opened_ends_the_drain_and_says_why(doorbell: Doorbell) -> None:
+    async def is_lost() -> None:
+        raise psycopg.OperationalError("the connection is lost")
+
+    async def drain() -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    with pytest.raises(psycopg.OperationalError):
+        async with asyncio.timeout(5):
+            await doorbell._open_gate(gate_that(is_lost), drain)
+
+
+@pytest.mark.parametrize(
+    ("found", "took", "rest"),
+    [(1, 0.003, 0.0), (25, 0.008, 0.004), (50, 0.008, 0.008), (500, 0.008, 0.008), (500, 0.4, REST_MAX_SECONDS)],
+)
+def test_a_rest_is_as_long_as_the_work_where_many_came_and_none_after_few(found: int, took: float, rest: float) -> None:
+    assert _rest_after(found, took) == pytest.approx(rest)
+
+
+def gate_that(opens: Callable[[], Awaitable[object]]) -> Any:
+    class Gate:
+        async def execute(self, *_: object) -> None:
+            await opens()
+
+    return Gate()
 
 
 async def wakes(shop: str, drained: Drained) -> None:
