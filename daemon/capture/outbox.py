@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
@@ -32,6 +33,9 @@ FIRST = -(2**63)
 
 class NotOurs(RuntimeError):
     """Another planner is at work: this one has lost its place."""
+
+
+CONSUMED = "what was looked at was consumed by somebody else"
 
 
 class Unreadable(ValueError):
@@ -85,15 +89,13 @@ class Outbox:
     async def consume(self, cursor: AsyncCursor[TupleRow], changes: Sequence[Captured]) -> datetime:
         """Consume what was looked at, in the cursor's transaction; returns the database's time.
 
-        Raises :class:`NotOurs` when somebody else has consumed any of it.
+        Raises :class:`NotOurs` when somebody else has consumed any of it; nothing is consumed then.
         """
-        ids = [captured.id for captured in changes]
-        await cursor.execute(SQL["consume"], {"ids": ids})
-        row = await cursor.fetchone()
-        count, now = row if row is not None else (0, None)
-        if count != len(ids) or now is None:
-            raise NotOurs(f"{len(ids) - count} changes were consumed by somebody else")
-        moment: datetime = now
+        try:
+            await cursor.execute(SQL["consume"], {"ids": [captured.id for captured in changes]})
+        except psycopg.errors.DivisionByZero:
+            raise NotOurs(CONSUMED) from None
+        moment: datetime = _only(await cursor.fetchone())
         return moment
 
     async def settle(self, cursor: AsyncCursor[TupleRow]) -> None:

@@ -13,7 +13,7 @@ from daemon.capture.outbox import Captured
 from daemon.planning.values import Event
 from daemon.planning.whereabouts import Sighting
 from daemon.store.withdraw import TakenBack
-from daemon.store.written import Written
+from daemon.store.written import EPOCH, Written
 from dispatchers.base import Delivery
 from dispatchers.websocket.contract import Status
 
@@ -30,12 +30,13 @@ class Batch:
     taken: Sequence[Captured]
     outcomes: Sequence[tuple[str, str]]
     """(watch, what became of the change)"""
-    now: datetime
     statuses: Sequence[Status] = ()
     """What rooms are shown of it."""
     sightings: Sequence[Sighting] = ()
     broadcast: bool = False
     """Too many people for one piece."""
+    now: datetime = EPOCH
+    """By the database's clock: when its people were looked up; without any, when it was consumed."""
     began_at: float = field(default_factory=time.monotonic)
     traced: list[tuple[int, Event]] | None = None
     """Its events with their ids; None where nobody traces."""

@@ -60,10 +60,15 @@ class Lookup:
         self, cursor: AsyncCursor[TupleRow], audiences: Audiences, policy: Policy, failing: Failing = ()
     ) -> Known:
         """What there is to know of everyone whom ``audiences`` name."""
+        known, _ = await self.known_at(cursor, audiences, policy, failing)
+        return known
+
+    async def known_at(
+        self, cursor: AsyncCursor[TupleRow], audiences: Audiences, policy: Policy, failing: Failing
+    ) -> tuple[Known, datetime]:
+        """The same, and when that was, by the database's clock."""
         ids = sorted({user for of_event in audiences for users in of_event.values() for user in users})
         rows = await self._rows(cursor, ids)
-        if not rows:
-            return Known(failing=failing)
         addresses = {user: addresses_in(row) for user, row in rows.items()}
         spelled = self._spelled(addresses.values(), policy.channels)
         parameters = {
@@ -73,7 +78,10 @@ class Lookup:
             "addresses": [address for _, address in spelled],
         }
         await cursor.execute(SQL["known"], parameters)
-        own, devices, choices, suppressed = (found or () for found in await cursor.fetchone() or ((), (), (), ()))
+        now, *answers = one_row(await cursor.fetchone())
+        if not rows:
+            return Known(failing=failing), now
+        own, devices, choices, suppressed = (found or () for found in answers)
         for user, subscriptions in _by_user(devices).items():
             if user in addresses and not addresses[user]["webpush"]:  # the application's own column comes first
                 addresses[user]["webpush"] = subscriptions
@@ -81,18 +89,17 @@ class Lookup:
             user: (locale, zone, quiet, datetime.fromisoformat(snoozed) if snoozed else None, do_not_disturb)
             for user, locale, zone, quiet, snoozed, do_not_disturb in own
         }
-        return Known(
+        known = Known(
             people={user: person_of(row, addresses[user], settings.get(user)) for user, row in rows.items()},
             suppressed={
-                (channel, address): reason
-                for channel, known, reason in suppressed
-                for address in spelled[channel, known]
+                (channel, address): reason for channel, kept, reason in suppressed for address in spelled[channel, kept]
             },
             choices={(user, category, channel): wanted for user, category, channel, wanted in choices},
             windows=await self._windows(cursor, ids, policy),
             spent=await self._spent(cursor, ids, policy),
             failing=failing,
         )
+        return known, now
 
     async def failing(
         self, cursor: AsyncCursor[TupleRow], events: Sequence[Event], policy: Policy, watches: Mapping[str, Watch]
@@ -200,6 +207,13 @@ class Lookup:
         except psycopg.errors.InvalidColumnReference as error:
             raise LookupFailed(f"audience.{name}.query must yield (user_id): {error}") from None
         return [row[0] for row in await cursor.fetchall()]
+
+
+def one_row(row: TupleRow | None) -> TupleRow:
+    """Of a statement that always answers with one. Raises LookupError."""
+    if row is None:
+        raise LookupError("the database answered without a row")
+    return row
 
 
 def _by_user(devices: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:

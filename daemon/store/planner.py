@@ -21,6 +21,7 @@ from config.mapping import Watch
 from daemon import metrics
 from daemon.capture.doorbell import Connect, Doorbell
 from daemon.capture.outbox import Captured, NotOurs, Outbox
+from daemon.connections import QUEUE
 from daemon.kept import one_line
 from daemon.office import take_office
 from daemon.planning.known import Failing, Known
@@ -34,10 +35,10 @@ from daemon.store.batch import Batch
 from daemon.store.live import Live
 from daemon.store.lookup import Lookup
 from daemon.store.published import Published
-from daemon.store.reading import read, said, set_aside
+from daemon.store.reading import Reading, read, said, set_aside
 from daemon.store.rooms import statuses
 from daemon.store.withdraw import withdraw
-from daemon.store.write import write
+from daemon.store.write import is_small, write
 from daemon.store.written import Written
 from daemon.tracing import NOBODY, Tracer
 from schema import locks
@@ -70,6 +71,26 @@ class Planning:
     node: str
     batch_size: int
     lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A batch before anything of it is written."""
+
+    reading: Reading
+    batch: Batch
+    failing: Failing
+    first: Plan | None
+    """Of the first piece; None where there are no events."""
+    others: Sequence[Piece]
+    """To be looked up and planned when their turn has come."""
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether all that is to be written goes into one."""
+        if self.others or not self.reading.is_of_events:
+            return False
+        return self.first is None or (is_small(self.first) and not self.first.withdrawals)
 
 
 class PlannerState(StrEnum):
@@ -143,7 +164,7 @@ class Planner:
             wait = RECONNECT_SECONDS[0] if was_live else min(wait * 2, longest)
 
     async def _hold_office(self) -> None:
-        connection = await self._connect("orderbell planner")
+        connection = await self._connect("orderbell planner", **QUEUE)
         try:
             await self._become_active(connection)
             self._outbox.forget()
@@ -218,69 +239,91 @@ class Planner:
         """Plan these changes and write the plan.
 
         The application's tables are read before the transaction begins: a lock on one of them must never be held
-        while waiting for another, or for our own writes.
+        while waiting for another, or for our own writes. Mostly that transaction is a single statement.
         """
-        p = self.planning
-        reading = await read(cursor, looked, p.watches)
-        audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
-        failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
-        shown = statuses(reading.events, p.watches) if self._screens.followed else []
-        parts = list(pieces(reading.events, audiences))
-        known = await p.lookup.known(cursor, parts[0].audiences, p.policy, failing) if parts else Known()
+        reading = await read(cursor, looked, self.planning.watches)
+        async with (await self._application()).cursor() as application:
+            draft = await self._draft(application, looked, reading)
         leased: Counter[str] = Counter()
         try:
-            async with connection.transaction():
-                now = await self._outbox.consume(cursor, looked)
-                for captured, reason in reading.unreadable:
-                    await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
-                batch = Batch(looked, reading.outcomes, now, shown, newest(reading.sightings), len(parts) > 1)
-                batch.traced = [] if self._tracer.on else None
-                event_id = 0
-                for number, piece in enumerate(parts):
-                    self.progressed_at = asyncio.get_running_loop().time()
-                    if number > 0:
-                        known = await self._known_elsewhere(piece, failing)
-                        # What earlier pieces have written is not to be seen from there.
-                        known = replace(known, spent=Counter(known.spent) + batch.spent)
-                    event_id = await self._write_piece(cursor, piece, known, batch, leased, event_id)
-                for key, end in reading.extended:
-                    await cursor.execute(SQL["extend"], {"key": key, "expires_at": end})
-                if reading.cancelled:
-                    gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, p.policy.catalogue, now)
-                    batch.add(Written(), gone, dropped)
+            if draft.is_one_statement:
+                await self._write_at_once(cursor, draft, leased)
+            else:
+                async with connection.transaction():
+                    await self._write_in_turn(cursor, draft, leased)
         except BaseException:
             # Not committed, or not known to be: what was leased after all is taken up when its lease ends.
             for channel, count in leased.items():
                 self._room.release(channel, count)
             raise
-        return batch
+        return draft.batch
 
-    async def _write_piece(
+    async def _draft(self, cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], reading: Reading) -> Draft:
+        """Everything that is found out before anything is written."""
+        p = self.planning
+        audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
+        failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
+        shown = statuses(reading.events, p.watches) if self._screens.followed else []
+        parts = list(pieces(reading.events, audiences))
+        batch = Batch(looked, reading.outcomes, shown, newest(reading.sightings), len(parts) > 1)
+        batch.traced = [] if self._tracer.on else None
+        first = None
+        if parts:
+            known, batch.now = await p.lookup.known_at(cursor, parts[0].audiences, p.policy, failing)
+            first = self._planned(parts[0], known, batch.now)
+        return Draft(reading, batch, failing, first, parts[1:])
+
+    async def _write_at_once(self, cursor: AsyncCursor[TupleRow], draft: Draft, leased: Counter[str]) -> None:
+        batch = draft.batch
+        if draft.first is None:
+            batch.now = await self._outbox.consume(cursor, batch.taken)
+        else:
+            await self._write(cursor, draft.first, batch, leased, consumed=[captured.id for captured in batch.taken])
+
+    async def _write_in_turn(self, cursor: AsyncCursor[TupleRow], draft: Draft, leased: Counter[str]) -> None:
+        """In a transaction: each thing after the other."""
+        reading, batch = draft.reading, draft.batch
+        now = await self._outbox.consume(cursor, batch.taken)
+        for captured, reason in reading.unreadable:
+            await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
+        if draft.first is None:
+            batch.now = now
+        else:
+            event_id = await self._write(cursor, draft.first, batch, leased)
+            for piece in draft.others:
+                known = await self._known_elsewhere(piece, draft.failing)
+                # What earlier pieces have written is not to be seen from there.
+                known = replace(known, spent=Counter(known.spent) + batch.spent)
+                goes_on = event_id if piece.mentioned is not None else None
+                event_id = await self._write(cursor, self._planned(piece, known, batch.now), batch, leased, goes_on)
+        for key, end in reading.extended:
+            await cursor.execute(SQL["extend"], {"key": key, "expires_at": end})
+        if reading.cancelled:
+            catalogue = self.planning.policy.catalogue
+            gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, catalogue, batch.now)
+            batch.add(Written(), gone, dropped)
+
+    def _planned(self, piece: Piece, known: Known, now: datetime) -> Plan:
+        self.progressed_at = asyncio.get_running_loop().time()
+        shifted = {(index - piece.first, audience, step) for index, audience, step in known.failing}
+        known = replace(known, failing=shifted)
+        return plan(piece.events, piece.audiences, known, self.planning.policy, now, piece.mentioned)
+
+    async def _write(
         self,
         cursor: AsyncCursor[TupleRow],
-        piece: Piece,
-        known: Known,
+        planned: Plan,
         batch: Batch,
         leased: Counter[str],
-        event_id: int,
+        event_id: int | None = None,
+        *,
+        consumed: Sequence[int] = (),
     ) -> int:
-        """Plan a piece and write it; returns the id of its first event."""
+        """Write what is planned of one piece; returns the id of its first event."""
         p = self.planning
-        shifted = {(index - piece.first, audience, step) for index, audience, step in known.failing}
-        planned = plan(
-            piece.events, piece.audiences, replace(known, failing=shifted), p.policy, batch.now, piece.mentioned
-        )
         room = self._reserve(planned, batch.now)
         leased.update(room)
-        written = await write(
-            cursor,
-            planned,
-            room,
-            p.node,
-            p.lease_seconds,
-            batch.now,
-            event_id if piece.mentioned is not None else None,
-        )
+        written = await write(cursor, planned, room, p.node, p.lease_seconds, batch.now, event_id, consumed=consumed)
         gone, dropped = await withdraw(
             cursor, planned.withdrawals, [], written.ids.notifications, p.policy.catalogue, batch.now
         )
@@ -291,12 +334,16 @@ class Planner:
 
     async def _known_elsewhere(self, piece: Piece, failing: Failing) -> Known:
         """What there is to know of a later piece's people, read outside the transaction that waits for it."""
+        async with (await self._application()).cursor() as cursor:
+            concerned = [*piece.audiences, piece.mentioned or {}]
+            return await self.planning.lookup.known(cursor, concerned, self.planning.policy, failing)
+
+    async def _application(self) -> AsyncConnection[TupleRow]:
+        """For the application's tables: the planner's own session has settings for the queue."""
         if self._reader is None or self._reader.closed:
             self._reader = await self._connect("orderbell planner's reader")
             await self._reader.execute(SQL["planner_timeouts"])
-        async with self._reader.cursor() as cursor:
-            concerned = [*piece.audiences, piece.mentioned or {}]
-            return await self.planning.lookup.known(cursor, concerned, self.planning.policy, failing)
+        return self._reader
 
     def _reserve(self, planned: Plan, now: datetime) -> Counter[str]:
         """Channel -> how many deliveries of the plan this node's workers have room for."""

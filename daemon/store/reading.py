@@ -38,6 +38,11 @@ class Reading:
     sightings: list[Sighting]
     """Where somebody was, as live watches say."""
 
+    @property
+    def is_of_events(self) -> bool:
+        """Whether nothing is to be written but what its events make, if there are any."""
+        return not (self.unreadable or self.cancelled or self.extended)
+
 
 async def read(cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], watches: Mapping[str, Watch]) -> Reading:
     """Make events of what was captured; an event whose idempotency key is known is left out."""

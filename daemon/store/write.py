@@ -1,7 +1,8 @@
 """Writing a plan: ids are given, everything goes in at once, and what is due at once is born leased to this node.
 
 A large plan goes in by COPY, a small one in one statement: two rows by COPY into each of four tables take eight
-journeys to the server.
+journeys to the server. Where nothing else belongs into its transaction, that statement is the transaction: it also
+consumes the changes that the plan is of.
 
 Born leased: a delivery that the own workers have room for is written as already claimed, and handed to them in memory
 after the commit. Claiming it would be one write of three. (design 7)
@@ -9,15 +10,18 @@ after the commit. Claiming it would be one write of three. (design 7)
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
+from daemon.capture.outbox import CONSUMED, NotOurs
 from daemon.planning.values import Plan
+from daemon.store.lookup import one_row
 from daemon.store.rows import RELATIVE, Ids, Row, rows_of
 from daemon.store.written import Written
 from schema.queries import statements
@@ -38,6 +42,12 @@ _Lease = tuple[set[int], str, datetime, datetime]
 """Positions of the deliveries that are leased, to which node, until when; and the present moment."""
 
 
+def is_small(plan: Plan) -> bool:
+    """Whether it is written in one statement."""
+    rows = sum(map(len, (plan.events, plan.messages, plan.notifications, plan.deliveries, plan.skipped)))
+    return 0 < rows <= SMALL
+
+
 async def write(
     cursor: AsyncCursor[TupleRow],
     plan: Plan,
@@ -46,27 +56,42 @@ async def write(
     lease_seconds: float,
     now: datetime,
     event_id: int | None = None,
+    *,
+    consumed: Sequence[int] = (),
 ) -> Written:
     """Write ``plan`` in the cursor's transaction; of each channel as many deliveries as ``room`` says, the first ones,
     are born leased to ``node``. With ``event_id``, the plan goes on with that event, which is written already.
+
+    With a plan that :func:`is_small`, these changes are ``consumed``: that needs no transaction around it. Raises
+    :class:`NotOurs` when somebody else has consumed any of them; nothing is written then.
     """
     if not plan.events:
         return Written()
     leased = _lease(plan, room, now)
     lease = (leased, node, now + timedelta(seconds=lease_seconds), now)
-    superseded = await _supersede(cursor, plan)
-    if event_id is None and _size_of(plan) <= SMALL:
-        ids = await _write_at_once(cursor, plan, lease)
-    else:
-        ids = await _copy_all(cursor, plan, lease, event_id)
-    await _copy(cursor, "spent", ((user, throttle, now) for user, throttle in plan.spent))
-    return Written(plan, ids, now, sorted(leased), continues=event_id is not None, superseded=superseded)
+    small = event_id is None and is_small(plan)
+    rows = {**rows_of(plan, RELATIVE, *lease), "spent": _spent(plan, now)} if small else {}
+    parameters = {table: _json(columns, rows.get(table, ())) for table, columns in COLUMNS.items()}
+    try:
+        await cursor.execute(SQL["write"], {**_counts(plan), **_lines(plan), **parameters, "consumed": list(consumed)})
+    except psycopg.errors.DivisionByZero:
+        raise NotOurs(CONSUMED) from None
+    *first, superseded, _ = one_row(await cursor.fetchone())
+    ids = Ids(*first) if event_id is None else replace(Ids(*first), events=event_id)
+    if not small:
+        await _copy_all(cursor, plan, ids, lease, goes_on=event_id is not None)
+    return Written(plan, ids, now, sorted(leased), continues=event_id is not None, superseded=tuple(superseded))
 
 
-async def _write_at_once(cursor: AsyncCursor[TupleRow], plan: Plan, lease: _Lease) -> Ids:
-    rows = {table: _json(COLUMNS[table], rows) for table, rows in rows_of(plan, RELATIVE, *lease).items()}
-    await cursor.execute(SQL["write_at_once"], {**_counts(plan), **rows})
-    return _ids(await cursor.fetchone())
+async def _copy_all(cursor: AsyncCursor[TupleRow], plan: Plan, ids: Ids, lease: _Lease, *, goes_on: bool) -> None:
+    *_, now = lease
+    for table, rows in {**rows_of(plan, ids, *lease), "spent": _spent(plan, now)}.items():
+        if table != "event" or not goes_on:
+            await _copy(cursor, table, rows)
+
+
+def _spent(plan: Plan, now: datetime) -> Iterator[Row]:
+    return ((user, throttle, now) for user, throttle in plan.spent)
 
 
 def _json(columns: Sequence[str], rows: Iterable[Row]) -> str:
@@ -77,21 +102,6 @@ def _json(columns: Sequence[str], rows: Iterable[Row]) -> str:
     return json.dumps(named, default=datetime.isoformat, ensure_ascii=False)
 
 
-async def _copy_all(cursor: AsyncCursor[TupleRow], plan: Plan, lease: _Lease, event_id: int | None) -> Ids:
-    await cursor.execute(SQL["reserve_ids"], _counts(plan))
-    ids = _ids(await cursor.fetchone())
-    if event_id is not None:
-        ids = replace(ids, events=event_id)
-    for table, rows in rows_of(plan, ids, *lease).items():
-        if table != "event" or event_id is None:
-            await _copy(cursor, table, rows)
-    return ids
-
-
-def _size_of(plan: Plan) -> int:
-    return sum(map(len, (plan.events, plan.messages, plan.notifications, plan.deliveries, plan.skipped)))
-
-
 def _counts(plan: Plan) -> dict[str, int]:
     return {
         "events": len(plan.events),
@@ -99,12 +109,6 @@ def _counts(plan: Plan) -> dict[str, int]:
         "notifications": max(1, len(plan.notifications)),
         "deliveries": max(1, len(plan.deliveries) + len(plan.skipped)),
     }
-
-
-def _ids(row: TupleRow | None) -> Ids:
-    if row is None:
-        raise LookupError("no ids were given")
-    return Ids(*row)
 
 
 async def _copy(cursor: AsyncCursor[TupleRow], table: str, rows: Iterable[Row]) -> None:
@@ -118,25 +122,19 @@ async def _copy(cursor: AsyncCursor[TupleRow], table: str, rows: Iterable[Row]) 
             await copy.write_row(row)
 
 
-async def _supersede(cursor: AsyncCursor[TupleRow], plan: Plan) -> tuple[str, ...]:
-    """Replace what waits of older statuses of the same subjects: one statement, whatever the number of events."""
-    if not plan.deliveries:
-        return ()
+def _lines(plan: Plan) -> dict[str, list[Any]]:
+    """Of what the plan's deliveries take the place: whatever waits of the same subject for the same person, audience
+    and channel.
+    """
     lines: dict[tuple[str, str, str, str], bool] = {}
     for delivery in plan.deliveries:
         n = plan.notifications[delivery.notification]
         line = (plan.events[n.event].event.subject, n.audience, n.person.user_id, delivery.channel)
         lines[line] = lines.get(line, False) or n.critical
-    subjects, audiences, users, channels = map(list, zip(*lines, strict=True))
-    parameters = {
-        "subjects": subjects,
-        "audiences": audiences,
-        "users": users,
-        "channels": channels,
-        "critical": list(lines.values()),
+    columns = list(map(list, zip(*lines, strict=True))) or [[], [], [], []]
+    return dict(zip(("subjects", "audiences", "users", "channels"), columns, strict=True)) | {
+        "critical": list(lines.values())
     }
-    await cursor.execute(SQL["supersede"], parameters)
-    return tuple(row[0] for row in await cursor.fetchall())
 
 
 def _lease(plan: Plan, room: Mapping[str, int], now: datetime) -> set[int]:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from config.settings import Database, DeliverySettings
 from daemon.capture.doorbell import Doorbell
 from daemon.clock import DatabaseClock
-from daemon.connections import Connections
+from daemon.connections import QUEUE, Connections
 from daemon.delivery.leases import Leases
 from daemon.delivery.ledger import Ledger
 from daemon.delivery.policy import Finish, after_sending
@@ -63,7 +63,7 @@ def test_whatever_the_order_of_events_nobody_is_told_something_outdated(  # noqa
         connections = Connections(Database.model_validate({"url": empty_database}))
         pool = connections.queue()
         loop.run(pool.open())
-        writer = loop.run(connections.open("test planner"))
+        writer = loop.run(connections.open("test planner", **QUEUE))
 
         async def make_planner() -> Planner:
             doorbell = Doorbell(connections.open, configured.capture)
@@ -198,5 +198,6 @@ def test_whatever_the_order_of_events_nobody_is_told_something_outdated(  # noqa
             )
         finally:
             loop.run(writer.close())
+            loop.run(loop.run(planner._application()).close())
             loop.run(pool.close())
             loop.close()

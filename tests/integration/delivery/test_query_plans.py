@@ -86,7 +86,10 @@ def generic_plan(connection: psycopg.Connection[Any], statement: str) -> dict[st
         return f"${numbers.setdefault(name[1], len(numbers) + 1)}"
 
     numbered_statement = re.sub(r"%\((\w+)\)s", numbered, statement)
-    (plan,) = connection.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered_statement}".encode()).fetchone() or ()
+    (plan,) = connection.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered_statement}".encode()).fetchone() or (
+        None,
+    )
+    assert plan is not None
     root: dict[str, Any] = plan[0]["Plan"]
     return root
 

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from config import Settings
 from config.load import preset_rules
 from daemon.capture.doorbell import Doorbell
-from daemon.connections import Connections
+from daemon.connections import QUEUE, Connections
 from daemon.planning.whereabouts import Sighting
 from daemon.policy import planning_of
 from daemon.store.planner import Planner
@@ -136,13 +136,17 @@ class Bench:
 
     async def plan(self) -> None:
         """Plan what there is, batch by batch, and come back."""
-        async with await self.connections.open("a planner for a moment") as connection:
+        async with await self.connections.open("a planner for a moment", **QUEUE) as connection:
             try:
                 while await self.planner._drain(connection):
                     pass
             finally:
-                if self.planner._reader is not None:
-                    await self.planner._reader.close()
+                await self.leave()
+
+    async def leave(self) -> None:
+        """As a planner does that loses its place."""
+        if self.planner._reader is not None:
+            await self.planner._reader.close()
 
     async def until_asleep(self) -> None:
         """Let the planner run until nothing is left to plan."""
@@ -168,4 +172,5 @@ async def bench(any_empty_database: str, room: NoRoom) -> AsyncIterator[Bench]:
     install(settings)
     made = Bench(any_empty_database, settings, room)
     yield made
+    await made.leave()
     made.close()
