@@ -19,7 +19,9 @@ class Database(Section):
     """The application's database, in which the schema ``orderbell`` stands beside the application's own."""
 
     url: SecretStr = Field(default=SecretStr("postgresql:///"), description="libpq URI or key=value string")
-    pool_size: int = Field(default=4, ge=1, le=100, description="connections for the API and the delivery workers")
+    pool_size: int = Field(
+        default=4, ge=1, le=100, description="connections of each pool: the API's, the delivery workers'"
+    )
     connect_timeout_seconds: int = Field(default=10, ge=1, le=30, description="then the database counts as away")
 
 

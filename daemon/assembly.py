@@ -174,7 +174,7 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     doorbell = Doorbell(connections.open, settings.capture)
     planner = Planner(connections.open, doorbell, planning, workers, live, tracer)
     changelog = ChangeLog(connections, settings)
-    health.observe(planner, doorbell, changelog, workers, pool, dispatchers)
+    health.observe(planner, doorbell, changelog, workers, queue, dispatchers)
     app = create_app(
         settings,
         tokens=tokens,

@@ -64,10 +64,10 @@ class Doorbell:
         self.asleep = asyncio.Event()
         """Set while the gate is held: nothing is left to drain and the next commit will ring."""
 
-    async def run(self, drain: Drain, live: Callable[[], None], drains: AsyncConnection[TupleRow]) -> None:
+    async def run(self, drain: Drain, live: Callable[[], None], drains: Sequence[AsyncConnection[TupleRow]]) -> None:
         """Drain for ever; ``live`` is called once capture is live. Raises psycopg's OperationalError when a connection
-        is lost, and whatever ``drain`` raises. ``drains`` is the connection that ``drain`` uses: it is watched over
-        while nothing else would notice its end.
+        is lost, and whatever ``drain`` raises. ``drains`` are the connections that ``drain`` uses: they are watched
+        over while nothing else would notice their end.
         """
         listener = await self._connect("orderbell listener")
         gate = await self._connect("orderbell gate")
@@ -102,7 +102,7 @@ class Doorbell:
         gate: AsyncConnection[TupleRow],
         drain: Drain,
         live: Callable[[], None],
-        drains: AsyncConnection[TupleRow],
+        drains: Sequence[AsyncConnection[TupleRow]],
     ) -> None:
         live()
         if await _nobody_rings(gate):
@@ -113,7 +113,7 @@ class Doorbell:
             if not await self._close_gate(gate, drain):
                 continue
             self.asleep.set()
-            await self._sleep(drain, (gate, drains))
+            await self._sleep(drain, (gate, *drains))
             self.asleep.clear()
             await self._open_gate(gate, drain)
 

@@ -38,6 +38,7 @@ class Batch:
     now: datetime = EPOCH
     """By the database's clock: when its people were looked up; without any, when it was consumed."""
     began_at: float = field(default_factory=time.monotonic)
+    """The same moment, by the process' own clock."""
     traced: list[tuple[int, Event]] | None = None
     """Its events with their ids; None where nobody traces."""
     live: list[Delivery] = field(default_factory=list)
@@ -67,6 +68,10 @@ class Batch:
         self._skipped.update((channel, "superseded") for channel in written.superseded)
         self._skipped.update((channel, "withdrawn") for channel in dropped)
         self._errors += [message.words.error for message in plan.messages if message.words.error]
+
+    def begin(self, now: datetime) -> None:
+        """From this moment on, by the database's clock."""
+        self.now, self.began_at = now, time.monotonic()
 
     def hand_over(self, concerned: Callable[[str], bool]) -> None:
         """Make what workers and screens are given of the pieces so far; on screens, of those who are ``concerned``."""

@@ -77,6 +77,8 @@ class Planning:
 class Draft:
     """A batch before anything of it is written."""
 
+    planning: Planning
+    """As it is when the batch begins, whatever is read again meanwhile."""
     reading: Reading
     batch: Batch
     failing: Failing
@@ -169,7 +171,8 @@ class Planner:
             await self._become_active(connection)
             self._outbox.forget()
             self._published.forget()
-            await self._doorbell.run(lambda: self._drain(connection), self.live.set, connection)
+            reader = await self._application()
+            await self._doorbell.run(lambda: self._drain(connection), self.live.set, (connection, reader))
         finally:
             await connection.close()
             if self._reader is not None:
@@ -241,9 +244,10 @@ class Planner:
         The application's tables are read before the transaction begins: a lock on one of them must never be held
         while waiting for another, or for our own writes. Mostly that transaction is a single statement.
         """
-        reading = await read(cursor, looked, self.planning.watches)
+        p = self.planning
+        reading = await read(cursor, looked, p.watches)
         async with (await self._application()).cursor() as application:
-            draft = await self._draft(application, looked, reading)
+            draft = await self._draft(application, p, looked, reading)
         leased: Counter[str] = Counter()
         try:
             if draft.is_one_statement:
@@ -258,9 +262,10 @@ class Planner:
             raise
         return draft.batch
 
-    async def _draft(self, cursor: AsyncCursor[TupleRow], looked: Sequence[Captured], reading: Reading) -> Draft:
+    async def _draft(
+        self, cursor: AsyncCursor[TupleRow], p: Planning, looked: Sequence[Captured], reading: Reading
+    ) -> Draft:
         """Everything that is found out before anything is written."""
-        p = self.planning
         audiences = await p.lookup.audiences(cursor, reading.events, p.policy)
         failing = await p.lookup.failing(cursor, reading.events, p.policy, p.watches)
         shown = statuses(reading.events, p.watches) if self._screens.followed else []
@@ -269,16 +274,17 @@ class Planner:
         batch.traced = [] if self._tracer.on else None
         first = None
         if parts:
-            known, batch.now = await p.lookup.known_at(cursor, parts[0].audiences, p.policy, failing)
-            first = self._planned(parts[0], known, batch.now)
-        return Draft(reading, batch, failing, first, parts[1:])
+            known, now = await p.lookup.known_at(cursor, parts[0].audiences, p.policy, failing)
+            batch.begin(now)
+            first = self._planned(p, parts[0], known, now)
+        return Draft(p, reading, batch, failing, first, parts[1:])
 
     async def _write_at_once(self, cursor: AsyncCursor[TupleRow], draft: Draft, leased: Counter[str]) -> None:
         batch = draft.batch
         if draft.first is None:
-            batch.now = await self._outbox.consume(cursor, batch.taken)
+            batch.begin(await self._outbox.consume(cursor, batch.taken))
         else:
-            await self._write(cursor, draft.first, batch, leased, consumed=[captured.id for captured in batch.taken])
+            await self._write(cursor, draft.first, draft, leased, consumed=[captured.id for captured in batch.taken])
 
     async def _write_in_turn(self, cursor: AsyncCursor[TupleRow], draft: Draft, leased: Counter[str]) -> None:
         """In a transaction: each thing after the other."""
@@ -287,40 +293,41 @@ class Planner:
         for captured, reason in reading.unreadable:
             await cursor.execute(SQL["set_aside_taken"], set_aside(captured, reason))
         if draft.first is None:
-            batch.now = now
+            batch.begin(now)
         else:
-            event_id = await self._write(cursor, draft.first, batch, leased)
+            event_id = await self._write(cursor, draft.first, draft, leased)
             for piece in draft.others:
-                known = await self._known_elsewhere(piece, draft.failing)
+                known = await self._known_elsewhere(draft, piece)
                 # What earlier pieces have written is not to be seen from there.
                 known = replace(known, spent=Counter(known.spent) + batch.spent)
                 goes_on = event_id if piece.mentioned is not None else None
-                event_id = await self._write(cursor, self._planned(piece, known, batch.now), batch, leased, goes_on)
+                planned = self._planned(draft.planning, piece, known, batch.now)
+                event_id = await self._write(cursor, planned, draft, leased, goes_on)
         for key, end in reading.extended:
             await cursor.execute(SQL["extend"], {"key": key, "expires_at": end})
         if reading.cancelled:
-            catalogue = self.planning.policy.catalogue
+            catalogue = draft.planning.policy.catalogue
             gone, dropped = await withdraw(cursor, [], reading.cancelled, LAST, catalogue, batch.now)
             batch.add(Written(), gone, dropped)
 
-    def _planned(self, piece: Piece, known: Known, now: datetime) -> Plan:
+    def _planned(self, p: Planning, piece: Piece, known: Known, now: datetime) -> Plan:
         self.progressed_at = asyncio.get_running_loop().time()
         shifted = {(index - piece.first, audience, step) for index, audience, step in known.failing}
         known = replace(known, failing=shifted)
-        return plan(piece.events, piece.audiences, known, self.planning.policy, now, piece.mentioned)
+        return plan(piece.events, piece.audiences, known, p.policy, now, piece.mentioned)
 
     async def _write(
         self,
         cursor: AsyncCursor[TupleRow],
         planned: Plan,
-        batch: Batch,
+        draft: Draft,
         leased: Counter[str],
         event_id: int | None = None,
         *,
         consumed: Sequence[int] = (),
     ) -> int:
         """Write what is planned of one piece; returns the id of its first event."""
-        p = self.planning
+        p, batch = draft.planning, draft.batch
         room = self._reserve(planned, batch.now)
         leased.update(room)
         written = await write(cursor, planned, room, p.node, p.lease_seconds, batch.now, event_id, consumed=consumed)
@@ -332,11 +339,11 @@ class Planner:
             batch.hand_over(self._screens.listening)  # its rows are many, and this piece's are not kept
         return written.ids.events
 
-    async def _known_elsewhere(self, piece: Piece, failing: Failing) -> Known:
+    async def _known_elsewhere(self, draft: Draft, piece: Piece) -> Known:
         """What there is to know of a later piece's people, read outside the transaction that waits for it."""
         async with (await self._application()).cursor() as cursor:
             concerned = [*piece.audiences, piece.mentioned or {}]
-            return await self.planning.lookup.known(cursor, concerned, self.planning.policy, failing)
+            return await draft.planning.lookup.known(cursor, concerned, draft.planning.policy, draft.failing)
 
     async def _application(self) -> AsyncConnection[TupleRow]:
         """For the application's tables: the planner's own session has settings for the queue."""

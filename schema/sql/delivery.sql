@@ -4,6 +4,9 @@
 -- statistics. So each is written such that a plan made for an empty table is good for a full one: rows are found by
 -- `= ANY` or by a lateral subquery, never by a join, and whatever is joined is hashed (daemon.connections: QUEUE). EXISTS
 -- with nothing but equalities could be hashed too, which reads the whole table; a scalar subquery cannot.
+--
+-- Whatever another session may change in a row while this one waits for it (subject, kind, hold, due_at, state, attempt) is
+-- asked of the row itself too: only that is looked at again when the wait is over, and not what chose the ids.
 
 -- name: claim
 -- Takes what is due: pending deliveries, and those whose lease ran out because their daemon died; of these nobody knows

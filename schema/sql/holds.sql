@@ -97,9 +97,9 @@ RETURNING channel, reason;
 -- name: scheduled
 -- Events whose time has come become changes; those that are over by now are not told.
 WITH due AS (
-    DELETE FROM orderbell.scheduled WHERE id IN (
+    DELETE FROM orderbell.scheduled WHERE id = ANY(ARRAY(
         SELECT id FROM orderbell.scheduled WHERE scheduled_for <= now()
-        ORDER BY scheduled_for LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        ORDER BY scheduled_for LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
     RETURNING event, key, data, message, idempotency_key, expires_at, scheduled_for
 ), put AS (
     INSERT INTO orderbell.change (watch, op, key, old, new)

@@ -207,7 +207,7 @@ WITH chosen AS (
             FROM gone g, LATERAL (SELECT id FROM orderbell.delivery w
                                   WHERE w.subject = g.subject AND w.user_id = g.user_id AND w.notification_id = g.id
                                   OFFSET 0) w))
-      AND d.state = 'pending' AND NOT d.uncertain
+      AND d.state = 'pending' AND NOT d.uncertain AND d.kind IS DISTINCT FROM 'digest'
     RETURNING d.id, d.notification_id, d.channel, d.address, d.attempt, d.error, d.kind, d.step
 ), kept AS (
     INSERT INTO orderbell.delivery_history
@@ -252,10 +252,11 @@ WITH told AS (
 )
 UPDATE orderbell.delivery d SET expires_at = %(expires_at)s
 WHERE d.id = ANY(ARRAY(
-    SELECT w.id
-    FROM told t, LATERAL (SELECT id FROM orderbell.delivery w
-                          WHERE w.subject = t.subject AND w.user_id = t.user_id AND w.notification_id = t.id
-                          OFFSET 0) w));
+        SELECT w.id
+        FROM told t, LATERAL (SELECT id FROM orderbell.delivery w
+                              WHERE w.subject = t.subject AND w.user_id = t.user_id AND w.notification_id = t.id
+                              OFFSET 0) w))
+  AND d.kind IS DISTINCT FROM 'digest';
 
 -- name: copy_history
 COPY orderbell.delivery_history

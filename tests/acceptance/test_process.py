@@ -77,8 +77,7 @@ async def test_it_waits_for_a_database_that_is_not_there_yet(file: Path, cable: 
         await until(lambda: b"STATUS=waiting for the database" in daemon.notices)
         assert READY not in daemon.notices
         await cable.join()
-        await until(lambda: READY in daemon.notices)
-        assert b"STATUS=planning" in daemon.notices
+        await until(lambda: READY in daemon.notices and b"STATUS=planning" in daemon.notices)
 
 
 async def test_it_can_be_stopped_while_it_waits_for_the_database(file: Path, cable: Cable) -> None:

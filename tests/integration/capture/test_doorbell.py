@@ -73,7 +73,7 @@ def doorbell(shop: str) -> Doorbell:
 async def task(doorbell: Doorbell, drained: Drained) -> AsyncIterator[asyncio.Task[None]]:
     """The doorbell, running and live."""
     live = asyncio.Event()
-    task = asyncio.create_task(doorbell.run(drained, live.set, drained.connection))
+    task = asyncio.create_task(doorbell.run(drained, live.set, [drained.connection]))
     await live.wait()
     yield task
     task.cancel()

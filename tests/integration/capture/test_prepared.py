@@ -76,7 +76,7 @@ async def test_the_daemon_looks_by_itself_where_nobody_rings(preparing_server: s
     doorbell = Doorbell(connections.open, Capture(safety_poll_seconds=0))
     drained, live = Drained(), asyncio.Event()
     drained.connection = await connections.open("test drain")
-    task = asyncio.create_task(doorbell.run(drained, live.set, drained.connection))
+    task = asyncio.create_task(doorbell.run(drained, live.set, [drained.connection]))
     try:
         await live.wait()
         for number in range(3):

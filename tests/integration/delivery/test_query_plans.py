@@ -94,13 +94,11 @@ def generic_plan(connection: psycopg.Connection[Any], statement: str) -> dict[st
     return root
 
 
-EMPTY_THEN_FULL = [
-    *(("delivery", name) for name in ("claim", "renew", "recheck", "finish", "retry_later", "give_back")),
-    *(
-        ("holds", name)
-        for name in ("due", "put_off", "members", "newest", "let_go", "wait_longer", "lead", "leave_out")
-    ),
-]
+STATEMENTS = {
+    "delivery": ("claim", "renew", "recheck", "finish", "retry_later", "give_back"),
+    "holds": ("due", "put_off", "members", "newest", "let_go", "wait_longer", "lead", "leave_out", "scheduled"),
+    "plan": ("look", "consume", "known_keys", "write", "set_aside", "to_withdraw", "withdraw", "events", "extend"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +114,7 @@ def empty_queue(any_postgres: str) -> Iterator[psycopg.Connection[Any]]:
     drop_database(any_postgres, url)
 
 
-@pytest.mark.parametrize(("file", "name"), EMPTY_THEN_FULL)
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file, names in STATEMENTS.items() for name in names])
 def test_a_plan_that_was_made_for_an_empty_queue_is_good_for_a_full_one(
     empty_queue: psycopg.Connection[Any], file: str, name: str
 ) -> None:

@@ -239,6 +239,25 @@ async def test_a_planner_that_lost_its_connection_comes_back_and_loses_nothing(b
     assert len(bench.rows("SELECT FROM orderbell.event")) == 10
 
 
+@pytest.mark.parametrize("lost", ["orderbell planner", "orderbell planner's reader"])
+async def test_a_connection_that_ends_while_it_sleeps_is_made_anew_before_the_next_order(
+    bench: Bench, lost: str
+) -> None:
+    doorbell, live = bench.planner._doorbell, bench.planner.live
+    task = asyncio.create_task(bench.planner.run())
+    try:
+        async with asyncio.timeout(20):
+            await doorbell.asleep.wait()
+            bench.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", lost)
+            while live.is_set():
+                await asyncio.sleep(0)
+            await live.wait()
+            await doorbell.asleep.wait()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.mark.parametrize("query", ["SELECT 1, 2, 3 WHERE 1 = ANY(:keys)", "SELECT * FROM no_such_table"])
 async def test_a_query_of_the_configuration_that_is_wrong_sets_changes_aside_with_its_name(
     any_empty_database: str, query: str

@@ -13,9 +13,10 @@ from daemon.connections import Connections
 from daemon.delivery.holds import Holds
 from daemon.delivery.lastlook import LastLook
 from daemon.planning.catalogue import Catalogue
-from daemon.planning.known import Failing, Known
+from daemon.planning.known import Known
 from daemon.planning.pieces import Piece, pieces
 from daemon.store import planner as planner_module
+from daemon.store.planner import Draft
 from schema.install import install
 from tests.integration.store.conftest import Bench, NoRoom, settings_for
 
@@ -545,12 +546,12 @@ async def test_a_crash_in_the_middle_of_a_broadcast_leaves_nothing_and_loses_not
     read = bench.planner._known_elsewhere
     calls = 0
 
-    async def cut(piece: Piece, failing: Failing) -> Known:
+    async def cut(draft: Draft, piece: Piece) -> Known:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise psycopg.OperationalError("the connection is cut")
-        return await read(piece, failing)
+        return await read(draft, piece)
 
     monkeypatch.setattr(bench.planner, "_known_elsewhere", cut)
     with pytest.raises(psycopg.OperationalError):
