@@ -137,13 +137,11 @@ async def assemble(settings: Settings, manager: ServiceManager, stack: AsyncExit
     """Open what is kept open, and listen; ``stack`` closes it again. Raises ConfigError, OSError, psycopg.Error."""
     node = f"{socket.gethostname()}:{secrets.token_hex(4)}"
     connections, clock = Connections(settings.database), DatabaseClock()
-    pool, queue = connections.pool(), connections.queue()
-    for each in (pool, queue):
-        await each.open()
-        stack.push_async_callback(each.close)
+    pool = await stack.enter_async_context(connections.pool())
+    queue = await stack.enter_async_context(connections.queue())
     engine, of_the_hub = create_engine(settings.database), create_engine(settings.database, "orderbell hub")
-    for made in (engine, of_the_hub):
-        stack.push_async_callback(made.dispose)
+    for each in (engine, of_the_hub):
+        stack.push_async_callback(each.dispose)
     dispatchers = await _started(dispatchers_of(settings), stack)
 
     tokens, inbox = _tokens(settings), Inbox(of_the_hub)

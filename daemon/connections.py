@@ -81,6 +81,13 @@ def parameters(settings: Database, application_name: str, **session: str) -> dic
     }
 
 
+def one_row(row: TupleRow | None) -> TupleRow:
+    """Of a statement that always answers with one. Raises LookupError."""
+    if row is None:
+        raise LookupError("the database answered without a row")
+    return row
+
+
 def _escaped(value: str) -> str:
     """As libpq's ``options`` wants it: a blank inside a value has a backslash before it."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")

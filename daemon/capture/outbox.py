@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Watch
+from daemon.connections import one_row
 from daemon.planning.direct import direct_event
 from daemon.planning.events import sent_event
 from daemon.planning.values import Change, Event
@@ -35,7 +37,13 @@ class NotOurs(RuntimeError):
     """Another planner is at work: this one has lost its place."""
 
 
-CONSUMED = "what was looked at was consumed by somebody else"
+@contextmanager
+def ours() -> Iterator[None]:
+    """Around a statement that divides by zero where what it consumes is gone already. Raises :class:`NotOurs`."""
+    try:
+        yield
+    except psycopg.errors.DivisionByZero:
+        raise NotOurs("what was looked at was consumed by somebody else") from None
 
 
 class Unreadable(ValueError):
@@ -91,11 +99,9 @@ class Outbox:
 
         Raises :class:`NotOurs` when somebody else has consumed any of it; nothing is consumed then.
         """
-        try:
+        with ours():
             await cursor.execute(SQL["consume"], {"ids": [captured.id for captured in changes]})
-        except psycopg.errors.DivisionByZero:
-            raise NotOurs(CONSUMED) from None
-        moment: datetime = _only(await cursor.fetchone())
+        moment: datetime = one_row(await cursor.fetchone())[0]
         return moment
 
     async def settle(self, cursor: AsyncCursor[TupleRow]) -> None:
@@ -105,12 +111,12 @@ class Outbox:
         if self._candidate is None:
             # In this order: whoever was given an id up to `last` had begun before the snapshot was taken.
             await cursor.execute("SELECT last_value FROM orderbell.change_id_seq")
-            last = _only(await cursor.fetchone())
+            last = one_row(await cursor.fetchone())[0]
             await cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-            self._candidate = (last, _only(await cursor.fetchone()))
+            self._candidate = (last, one_row(await cursor.fetchone())[0])
         elif not self._settled:
             await cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-            self._settled = _only(await cursor.fetchone()) >= self._candidate[1]
+            self._settled = one_row(await cursor.fetchone())[0] >= self._candidate[1]
 
     def forget(self) -> None:
         """Start without a bound, as on a new connection, which may lead to a promoted standby."""
@@ -227,9 +233,3 @@ def _columns(row: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
 def _json(text: str | None) -> Any:
     # Decimal keeps a price as the application wrote it: 12.50, not 12.5.
     return None if text is None else json.loads(text, parse_float=Decimal)
-
-
-def _only(row: TupleRow | None) -> Any:
-    if row is None:
-        raise LookupError("the database answered without a row")
-    return row[0]

@@ -10,6 +10,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from config.mapping import Audience, People, Watch, as_psycopg, parameters_of
+from daemon.connections import one_row
 from daemon.planning.known import Audiences, Failing, Hold, Known
 from daemon.planning.policy import Policy
 from daemon.planning.values import Event
@@ -207,13 +208,6 @@ class Lookup:
         except psycopg.errors.InvalidColumnReference as error:
             raise LookupFailed(f"audience.{name}.query must yield (user_id): {error}") from None
         return [row[0] for row in await cursor.fetchall()]
-
-
-def one_row(row: TupleRow | None) -> TupleRow:
-    """Of a statement that always answers with one. Raises LookupError."""
-    if row is None:
-        raise LookupError("the database answered without a row")
-    return row
 
 
 def _by_user(devices: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -19,9 +19,9 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from daemon.capture.outbox import CONSUMED, NotOurs
+from daemon.capture.outbox import ours
+from daemon.connections import one_row
 from daemon.planning.values import Plan
-from daemon.store.lookup import one_row
 from daemon.store.rows import RELATIVE, Ids, Row, rows_of
 from daemon.store.written import Written
 from schema.queries import statements
@@ -63,7 +63,7 @@ async def write(
     are born leased to ``node``. With ``event_id``, the plan goes on with that event, which is written already.
 
     With a plan that :func:`is_small`, these changes are ``consumed``: that needs no transaction around it. Raises
-    :class:`NotOurs` when somebody else has consumed any of them; nothing is written then.
+    ``NotOurs`` when somebody else has consumed any of them; nothing is written then.
     """
     if not plan.events:
         return Written()
@@ -72,10 +72,8 @@ async def write(
     small = event_id is None and is_small(plan)
     rows = {**rows_of(plan, RELATIVE, *lease), "spent": _spent(plan, now)} if small else {}
     parameters = {table: _json(columns, rows.get(table, ())) for table, columns in COLUMNS.items()}
-    try:
+    with ours():
         await cursor.execute(SQL["write"], {**_counts(plan), **_lines(plan), **parameters, "consumed": list(consumed)})
-    except psycopg.errors.DivisionByZero:
-        raise NotOurs(CONSUMED) from None
     *first, superseded, _ = one_row(await cursor.fetchone())
     ids = Ids(*first) if event_id is None else replace(Ids(*first), events=event_id)
     if not small:

@@ -284,6 +284,13 @@ async def rings_of(shop: str, write: Callable[[], Awaitable[None]]) -> int:
         return len([ring async for ring in ear.notifies(timeout=0.1)])
 
 
+def no_look_while_it_waits(doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def only_waits(waiting: asyncio.Future[object], _: float) -> None:
+        await asyncio.wait([waiting])
+
+    monkeypatch.setattr(doorbell, "_first_of", only_waits)
+
+
 class TestWhatOnlyOneDrainCanFind:
     """Each of the two looks around the gate is needed by itself."""
 
@@ -297,11 +304,7 @@ class TestWhatOnlyOneDrainCanFind:
         self, shop: str, ringing: tuple[Doorbell, Drained], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         doorbell, drained = ringing
-
-        async def no_look_while_it_waits(waiting: asyncio.Future[object], _: float) -> None:
-            await asyncio.wait([waiting])
-
-        monkeypatch.setattr(doorbell, "_first_of", no_look_while_it_waits)
+        no_look_while_it_waits(doorbell, monkeypatch)
         await asleep(doorbell)
         await wakes(shop, drained)
         async with await psycopg.AsyncConnection.connect(shop) as silent:
@@ -381,11 +384,7 @@ class TestWhatOnlyOneDrainCanFind:
     ) -> None:
         """It was kept for as long as each look found something, and all that time every commit rang."""
         doorbell, drained = ringing
-
-        async def no_look_while_it_waits(waiting: asyncio.Future[object], _: float) -> None:
-            await asyncio.wait([waiting])
-
-        monkeypatch.setattr(doorbell, "_first_of", no_look_while_it_waits)
+        no_look_while_it_waits(doorbell, monkeypatch)
         await asleep(doorbell)
         await wakes(shop, drained)
         async with await psycopg.AsyncConnection.connect(shop) as silent, await writing(shop) as writer:

@@ -10,7 +10,7 @@ import pytest
 
 from config import Settings
 from config.settings import Database
-from daemon.connections import QUEUE, Connections
+from daemon.connections import QUEUE, Connections, parameters
 from schema.install import install
 from schema.queries import statements
 from tests.conftest import drop_database, new_database
@@ -106,11 +106,9 @@ def empty_queue(any_postgres: str) -> Iterator[psycopg.Connection[Any]]:
     """A session of a worker's, whose statistics say that there is nothing."""
     url = new_database(any_postgres)
     install(Settings.model_validate({"database": {"url": url}}))
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
-        for setting, value in QUEUE.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
-        yield connection
+    with psycopg.connect(autocommit=True, **parameters(Database.model_validate({"url": url}), "test", **QUEUE)) as made:
+        made.execute("VACUUM ANALYZE")
+        yield made
     drop_database(any_postgres, url)
 
 

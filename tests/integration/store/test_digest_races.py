@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from daemon.connections import QUEUE
+from config.settings import Database
+from daemon.connections import QUEUE, parameters
 from schema.queries import statements
 
 HOLDS, PLAN = statements("holds"), statements("plan")
@@ -43,19 +44,18 @@ def holds(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"),
+    ("name", "given"),
     [
         ("withdraw", {"ids": [2], "audiences": [""], "first": 10, "limit": 10}),
         ("extend", {"key": "offer 2", "expires_at": datetime.now(UTC)}),
     ],
 )
 def test_a_digest_that_was_put_together_meanwhile_stays_as_it_is(
-    database: str, holds: psycopg.Connection[Any], name: str, parameters: dict[str, Any]
+    database: str, holds: psycopg.Connection[Any], name: str, given: dict[str, Any]
 ) -> None:
-    with psycopg.connect(database, autocommit=True) as planner, psycopg.connect(database, autocommit=True) as look:
-        for setting, value in QUEUE.items():
-            planner.execute("SELECT set_config(%s, %s, false)", (setting, value))
-        writes = threading.Thread(target=planner.execute, args=(PLAN[name], parameters))
+    session = parameters(Database.model_validate({"url": database}), "test", **QUEUE)
+    with psycopg.connect(autocommit=True, **session) as planner, psycopg.connect(database, autocommit=True) as look:
+        writes = threading.Thread(target=planner.execute, args=(PLAN[name], given))
         writes.start()
         waits = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
         while look.execute(waits, (planner.info.backend_pid,)).fetchone() != (True,):
