@@ -39,6 +39,7 @@ const DAY = 86_400_000;
 export class Settings {
   element = el("div", { className: "choices", tabIndex: -1 });
   #last = Promise.resolve();
+  #asked = 0;
 
   /** `push`: what enablePush takes, or null; `sounds`: whether the bell does. */
   constructor(client, words, push, sounds) {
@@ -46,13 +47,14 @@ export class Settings {
     this.#load();
   }
 
-  /** One change after the other: each is answered with what holds. */
+  /** One change after the other: each is answered with what holds, and shown unless there is another to come. */
   #load(...request) {
-    this.#last = this.#last.then(() => this.#ask(...request));
+    const number = ++this.#asked;
+    this.#last = this.#last.then(() => this.#ask(() => number === this.#asked, ...request));
     return this.#last;
   }
 
-  async #ask(method = "GET", path = "", body = undefined) {
+  async #ask(isLast, method = "GET", path = "", body = undefined) {
     const { t, words, spoken } = this.words;
     Object.assign(words, (await import(`./settings.${spoken}.js`)).words);
     const root = this.element.getRootNode();
@@ -71,6 +73,7 @@ export class Settings {
         ),
       ];
     }
+    if (!isLast()) return;
     // The focus stays where it is, unless somebody has gone on meanwhile.
     const before = root.activeElement;
     const here = this.element.contains(before);
@@ -160,9 +163,17 @@ export class Settings {
 
   #quiet({ windows, own }, { value: zone }) {
     const { t, date } = this.words;
-    const put = (changed) => this.#load("PUT", "/quiet-hours", { windows: changed });
-    const rows = windows.map((window, number) => {
-      const change = (fields) => put(windows.with(number, { ...window, ...fields }));
+    // As it is chosen, not as it was answered: somebody may choose again before the answer comes.
+    let chosen = windows.map((window) => ({ ...window }));
+    const put = (changed) => {
+      chosen = changed ?? chosen;
+      return this.#load("PUT", "/quiet-hours", { windows: changed });
+    };
+    const rows = chosen.map((window) => {
+      const change = (fields) => {
+        Object.assign(window, fields);
+        return put(chosen);
+      };
       const clock = (edge, name) =>
         el("input", {
           type: "time",
@@ -173,11 +184,13 @@ export class Settings {
       const days = WEEK.map((day, index) => {
         const called = (weekday) => date(MONDAY + index * DAY, { weekday, timeZone: "UTC" });
         const on = window.days.includes(day);
-        const others = WEEK.filter((one) => (one === day) !== window.days.includes(one));
-        const toggle = () => others.length && change({ days: others });
+        const toggle = () => {
+          const days = WEEK.filter((one) => (one === day) !== window.days.includes(one));
+          return days.length && change({ days });
+        };
         return button(called("narrow"), toggle, { className: "day", ariaLabel: called("long"), ariaPressed: on });
       });
-      const remove = pictured("delete", t("remove"), () => put(windows.toSpliced(number, 1)));
+      const remove = pictured("delete", t("remove"), () => put(chosen.filter((one) => one !== window)));
       return el(
         "li",
         {},
@@ -193,7 +206,7 @@ export class Settings {
       "quiet",
       t("quietHint"),
       el("ul", { role: "list" }, ...rows),
-      button(t("add"), () => put([...windows, { start: "22:00", end: "07:00", days: WEEK }])),
+      button(t("add"), () => put([...chosen, { start: "22:00", end: "07:00", days: WEEK }])),
       own && button(t("standard"), () => put(null)),
       el("small", { textContent: t("zone", zone) }),
       zone !== here && button(t("use", here), () => this.#load("PATCH", "", { time_zone: here })),
