@@ -151,7 +151,7 @@ async def _superseded(database_url: str) -> list[Slot]:
             # An offer that was taken back before it was sent, or before anybody could see it.
             " UNION ALL SELECT h.channel, n.user_id, e.key, n.event FROM orderbell.delivery_history h"
             " JOIN orderbell.notification n ON n.id = h.notification_id JOIN orderbell.event e ON e.id = n.event_id"
-            " WHERE h.reason = 'withdrawn' AND n.withdrawn_at IS NOT NULL"
+            " WHERE h.reason = 'withdrawn' AND h.kind IS NULL AND n.withdrawn_at IS NOT NULL"
             " UNION ALL SELECT 'websocket', n.user_id, e.key, n.event FROM orderbell.notification n"
             " JOIN orderbell.event e ON e.id = n.event_id WHERE n.withdrawn_at = n.created_at"
         )
