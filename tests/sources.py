@@ -31,7 +31,7 @@ async def ended(task: asyncio.Task[None], connection: psycopg.Connection[Any]) -
     """End a reader; until nobody reads a slot of this database, as it could not be dropped."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while connection.execute(SLOTS_AT_WORK).fetchone() != (0,):
             await asyncio.sleep(0.01)
 

@@ -33,11 +33,16 @@ SECRET = "a secret for tests that is long enough"
 class Daemon:
     """A running ``orderbell run``."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, notices: list[bytes]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, ear: "_Ear") -> None:
         self.process = process
         self._log = log
-        self.notices = notices
+        self._ear = ear
         self._kept: str | None = None
+
+    @property
+    def notices(self) -> list[bytes]:
+        """What it has told its service manager up to now."""
+        return self._ear.hear()
 
     def keep_log(self) -> None:
         """Its file is about to go."""
@@ -45,8 +50,8 @@ class Daemon:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """Its log, as events."""
-        lines = self.text.splitlines()
+        """Its log, as events; without a line that is being written."""
+        lines = self.text.rpartition("\n")[0].splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def logged(self, event: str) -> list[dict[str, Any]]:
@@ -72,12 +77,31 @@ class Daemon:
             return await self.process.wait()
 
 
-class _Notices(asyncio.DatagramProtocol):
-    def __init__(self, heard: list[bytes]) -> None:
-        self._heard = heard
+class _Ear:
+    """The service manager's end of sd_notify. Whatever was sent before somebody asks is heard, whether the loop came
+    round to it or not: it is compared with log lines and with the process' end.
+    """
 
-    def datagram_received(self, data: bytes, _: object) -> None:
-        self._heard.append(data)
+    def __init__(self, path: Path) -> None:
+        self._heard: list[bytes] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(path))
+        # Also where nobody asks: the queue is short, and what finds it full is lost.
+        asyncio.get_running_loop().add_reader(self._socket, self.hear)
+
+    def hear(self) -> list[bytes]:
+        while self._socket.fileno() >= 0:
+            try:
+                self._heard.append(self._socket.recv(4096))
+            except BlockingIOError:
+                break
+        return self._heard
+
+    def close(self) -> None:
+        self.hear()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
 
 
 @asynccontextmanager
@@ -90,13 +114,7 @@ async def running(
     """Start the daemon and wait until it says that it is ready; end it afterwards. ``program``: what Python runs."""
     with tempfile.TemporaryDirectory(prefix="orderbell-test-") as name:
         folder = Path(name)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        listening.setblocking(False)
-        listening.bind(str(folder / "notify"))
-        heard: list[bytes] = []
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Notices(heard), sock=listening
-        )
+        ear = _Ear(folder / "notify")
         own = {k: v for k, v in os.environ.items() if not k.startswith("ORDERBELL_")}
         own |= {"NOTIFY_SOCKET": str(folder / "notify"), **environment}
         with (folder / "log").open("wb") as output:
@@ -104,10 +122,10 @@ async def running(
                 sys.executable, *program, "run", "--config", str(configuration),
                 env=own, stdout=output, stderr=output,
             )  # fmt: skip
-        daemon = Daemon(process, folder / "log", heard)
+        daemon = Daemon(process, folder / "log", ear)
         try:
             if wait_for is not None:
-                await until(lambda: wait_for in heard or process.returncode is not None, 40)
+                await until(lambda: wait_for in daemon.notices or process.returncode is not None, 60)
                 assert process.returncode is None, daemon.text
             yield daemon
         finally:
@@ -119,10 +137,10 @@ async def running(
                 raise
             finally:
                 daemon.keep_log()
-                transport.close()
+                ear.close()
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 40) -> None:
     """Look until it holds."""
     async with asyncio.timeout(seconds):
         while not condition():

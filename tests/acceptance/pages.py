@@ -13,13 +13,13 @@ from tests.acceptance.conftest import Daemon
 
 async def page(daemon: Daemon, settings: Settings, user: str) -> ClientConnection:
     """A page of this person's: what is told from here on reaches it as a frame."""
-    socket = await connect(f"{daemon.http.replace('http', 'ws')}/ws")
+    socket = await connect(f"{daemon.http.replace('http', 'ws')}/ws", open_timeout=40)
     await socket.send(json.dumps({"type": "hello", "token": Tokens(settings.auth).mint(user)}))
     assert [(await frame(socket))["type"] for _ in range(2)] == ["welcome", "caught_up"]
     return socket
 
 
-async def frame(socket: ClientConnection, seconds: float = 10) -> dict[str, Any]:
+async def frame(socket: ClientConnection, seconds: float = 40) -> dict[str, Any]:
     async with asyncio.timeout(seconds):
         read: dict[str, Any] = json.loads(await socket.recv())
         return read

@@ -1,5 +1,6 @@
 """Whatever is written and whatever providers do: no crash, no blocked queue, a row that says what happened."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from demo.ports import reserved
 from tests.acceptance.conftest import App, Daemon, Providers, configured, running, until
 from tests.acceptance.shops import INTEGERS, integer_settings
 
@@ -29,14 +31,18 @@ async def daemon(app: App, providers: Providers, tmp_path: Path) -> AsyncIterato
 
 
 async def measured(daemon: Daemon, sample: str, **labels: str) -> float:
-    async with httpx.AsyncClient() as client:
-        text = (await client.get(daemon.metrics)).text
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == sample and labels.items() <= one.labels.items()
-    )
+    """Waits for the first: a row can be seen before it is counted."""
+    found = 0.0
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(40):
+        while not found:
+            text = (await client.get(daemon.metrics)).text
+            found = sum(
+                one.value
+                for family in text_string_to_metric_families(text)
+                for one in family.samples
+                if one.name == sample and labels.items() <= one.labels.items()
+            )
+    return found
 
 
 async def still_works(app: App, providers: Providers) -> None:
@@ -140,10 +146,11 @@ async def test_an_unreachable_smtp_server_holds_mail_back_and_nothing_else(
     app: App, daemon: Daemon, providers: Providers
 ) -> None:
     await providers.smtp.stop()
-    app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1), (60, 1)")
-    await until(lambda: len(providers.twilio.texts) == 1)
-    await until(lambda: bool(app.sql("SELECT FROM orderbell.delivery WHERE error IS NOT NULL")))
-    await providers.smtp.start()
+    with reserved(providers.smtp.port):
+        app.sql("INSERT INTO logistics.shipment (phase, ordered_by) VALUES (10, 1), (60, 1)")
+        await until(lambda: len(providers.twilio.texts) == 1)
+        await until(lambda: bool(app.sql("SELECT FROM orderbell.delivery WHERE error IS NOT NULL")))
+        await providers.smtp.start()
     await until(lambda: len(providers.smtp.mails) == 1)
     await until(lambda: app.sql("SELECT FROM orderbell.delivery") == [])
     assert await measured(daemon, "orderbell_delivery_attempts_total", channel="email", outcome="retry") >= 1

@@ -13,6 +13,7 @@ from schema.install import install
 from tests import roles
 from tests.acceptance.conftest import App, Providers, configured, running, until
 from tests.acceptance.shops import INTEGER_CODES, INTEGERS, integer_settings
+from tests.sources import SLOTS_AT_WORK
 
 SHOP = INTEGERS + "ALTER TABLE logistics.shipment REPLICA IDENTITY FULL;"
 
@@ -46,7 +47,9 @@ def events(app: App, key: int) -> list[str]:
     return [row["name"] for row in app.sql("SELECT name FROM orderbell.event WHERE key = %s ORDER BY id", str(key))]
 
 
-def drop_slot(app: App) -> None:
+async def drop_slot(app: App) -> None:
+    # Who read it has ended; the server's end of that may need a moment more.
+    await until(lambda: app.sql(SLOTS_AT_WORK) == [{"count": 0}])
     app.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()")
 
 
@@ -80,7 +83,7 @@ async def test_a_slot_that_is_gone_is_made_anew_by_the_daemons_own_role(
     async with running(file):
         app.sql("INSERT INTO logistics.shipment (phase, ordered_by, cooked_by) VALUES (10, 1, 2), (10, 1, 2)")
         await until(lambda: events(app, 2) == STATUSES[:1])
-    drop_slot(app)
+    await drop_slot(app)
     app.sql("UPDATE logistics.shipment SET phase = 20 WHERE shipment_no = 1")
     app.sql("UPDATE logistics.shipment SET phase = 30 WHERE shipment_no = 1")
     async with running(file) as daemon:

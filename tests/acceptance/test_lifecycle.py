@@ -35,7 +35,9 @@ async def test_integer_keys_and_integer_codes(any_empty_database: str, providers
     async with running(file) as daemon:
         token = Tokens(settings.auth).mint("1")
         subscription = providers.push.subscribe("1")
-        async with httpx.AsyncClient(base_url=daemon.http, headers={"Authorization": f"Bearer {token}"}) as client:
+        async with httpx.AsyncClient(
+            base_url=daemon.http, headers={"Authorization": f"Bearer {token}"}, timeout=30
+        ) as client:
             made = await client.post("/api/push-subscriptions", json=subscription)
             assert made.is_success, made.text
             async with connect(f"{daemon.http.replace('http', 'ws')}/ws") as browser:
@@ -112,7 +114,7 @@ async def test_what_was_written_while_the_daemon_was_down_is_told_when_it_comes(
         "INSERT INTO logistics.shipment (phase, ordered_by, cooked_by) SELECT 10, 1, 2 FROM generate_series(1, 700)"
     )
     async with running(file):
-        await until(lambda: told(app) == {"customer": 700, "vendor": 700} and unfinished(app) == 0, 60)
+        await until(lambda: told(app) == {"customer": 700, "vendor": 700} and unfinished(app) == 0, 90)
     assert len(providers.smtp.mails) == 1400
     assert len({mail.message_id for mail in providers.smtp.mails}) == 1400
     app.close()

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import tomlkit
 
+from demo.ports import port_of, reserved
 from demo.sinks.smtp import SmtpSink
 from tests.acceptance.conftest import App, running, until
 from tests.pages import Page
@@ -97,7 +98,7 @@ async def test_looking_says_what_the_page_says(looked: Done, tmp_path: Path) -> 
     assert shown.items() <= found.items()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -111,9 +112,8 @@ def answers(port: int) -> bool:
 
 def test_the_mail_server_of_the_page_prints_what_it_is_sent(tmp_path: Path) -> None:
     command = TUTORIAL.section("3. Read and mend it").block("sh").replace("~/orderbell/bin/python", sys.executable)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    held = reserved()
+    port = port_of(held)
     with (tmp_path / "printed").open("wb") as output:
         server = subprocess.Popen(shlex.split(command.replace("2525", str(port))), stdout=output, stderr=output)
     try:
@@ -123,7 +123,8 @@ def test_the_mail_server_of_the_page_prints_what_it_is_sent(tmp_path: Path) -> N
         wait_until(lambda: "It is baked." in (tmp_path / "printed").read_text())
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(40)
+        held.close()
 
 
 async def test_check_and_install_say_what_the_page_says(shell: Shell, mended: Path) -> None:

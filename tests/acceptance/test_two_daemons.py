@@ -1,12 +1,14 @@
 """Two daemons with a real Redis between them: wherever a page is connected, it is shown everything, once, in order."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection
 
 from config import Settings
 from daemon.api.auth import Tokens
@@ -50,15 +52,29 @@ async def daemons(installed: tuple[Path, Settings]) -> AsyncIterator[tuple[Daemo
         yield active, standby
 
 
+Open = Callable[[Daemon, str], Awaitable[ClientConnection]]
+
+
+@pytest.fixture
+async def opened(installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]) -> AsyncIterator[Open]:
+    """Opens somebody's page at a daemon; at the end it is closed, and only then the daemons stop."""
+    async with AsyncExitStack() as stack:
+
+        async def open_page(daemon: Daemon, user: str) -> ClientConnection:
+            return await stack.enter_async_context(await page(daemon, installed[1], user))
+
+        yield open_page
+
+
 def move(app: App, order: int) -> None:
     app.sql("INSERT INTO orders VALUES (%s, 'moved', 1, 3)", order)
 
 
 async def test_a_person_at_one_daemon_is_shown_what_the_other_planned(
-    app: App, installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]
+    app: App, opened: Open, daemons: tuple[Daemon, Daemon]
 ) -> None:
-    screens = [await page(daemon, installed[1], "1") for daemon in daemons]
-    stranger = await page(daemons[1], installed[1], "2")
+    screens = [await opened(daemon, "1") for daemon in daemons]
+    stranger = await opened(daemons[1], "2")
     for order in range(10, 20):
         move(app, order)
     shown = [await of_type(screen, "new_notification", 10) for screen in screens]
@@ -69,13 +85,13 @@ async def test_a_person_at_one_daemon_is_shown_what_the_other_planned(
 
 
 async def test_what_is_read_at_one_daemon_clears_the_badge_at_the_other(
-    app: App, installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]
+    app: App, installed: tuple[Path, Settings], opened: Open, daemons: tuple[Daemon, Daemon]
 ) -> None:
-    screen = await page(daemons[1], installed[1], "1")
+    screen = await opened(daemons[1], "1")
     move(app, 10)
     (new,) = await of_type(screen, "new_notification")
     headers = {"Authorization": f"Bearer {Tokens(installed[1].auth).mint('1')}"}
-    async with httpx.AsyncClient(base_url=daemons[0].http, headers=headers) as client:
+    async with httpx.AsyncClient(base_url=daemons[0].http, headers=headers, timeout=30) as client:
         assert (await client.post(f"/api/notifications/{new['id']}/read")).is_success
     (update,) = await of_type(screen, "notification_update")
     assert update["id"] == new["id"]
@@ -84,11 +100,9 @@ async def test_what_is_read_at_one_daemon_clears_the_badge_at_the_other(
     assert count["unread_count"] == 0
 
 
-async def test_a_room_is_the_same_at_both(
-    app: App, installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]
-) -> None:
-    customer = await page(daemons[1], installed[1], "1")
-    driver = await page(daemons[0], installed[1], "3")
+async def test_a_room_is_the_same_at_both(app: App, opened: Open, daemons: tuple[Daemon, Daemon]) -> None:
+    customer = await opened(daemons[1], "1")
+    driver = await opened(daemons[0], "3")
     for each in (customer, driver):
         await each.send(json.dumps({"type": "subscribe", "room": "order:1"}))
         assert (await of_type(each, "subscribed"))[0]["status"]["status"] == "new"
@@ -101,9 +115,9 @@ async def test_a_room_is_the_same_at_both(
 
 
 async def test_what_was_missed_while_redis_was_dead_comes_when_it_is_back(
-    app: App, redis: RedisServer, installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]
+    app: App, redis: RedisServer, opened: Open, daemons: tuple[Daemon, Daemon]
 ) -> None:
-    here, there = [await page(daemon, installed[1], "1") for daemon in daemons]
+    here, there = [await opened(daemon, "1") for daemon in daemons]
     move(app, 10)
     assert (await of_type(there, "new_notification"))[0]["notification"]["subject"] == "order:10"
     await redis.kill()
@@ -117,10 +131,10 @@ async def test_what_was_missed_while_redis_was_dead_comes_when_it_is_back(
 
 
 async def test_who_is_online_at_one_daemon_is_known_to_the_other(
-    app: App, installed: tuple[Path, Settings], daemons: tuple[Daemon, Daemon]
+    app: App, opened: Open, daemons: tuple[Daemon, Daemon]
 ) -> None:
-    screen = await page(daemons[1], installed[1], "1")
+    screen = await opened(daemons[1], "1")
     await until(lambda: app.sql("SELECT user_id FROM orderbell.online") == [{"user_id": "1"}])
-    assert len(app.sql("SELECT 1 AS one FROM orderbell.node")) == 2
+    await until(lambda: len(app.sql("SELECT 1 AS one FROM orderbell.node")) == 2)
     await screen.close()
     await until(lambda: not app.sql("SELECT user_id FROM orderbell.online"))

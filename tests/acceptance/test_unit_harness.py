@@ -21,7 +21,7 @@ from tests.roles import names_of
 SHOP = INTEGERS
 
 READY, STOPPING, WATCHDOG = b"READY=1", b"STOPPING=1", b"WATCHDOG=1"
-WATCHDOG_SECONDS = 1.0
+WATCHDOG_SECONDS = 3.0
 WATCHDOG_USEC = f"{WATCHDOG_SECONDS * 1e6:.0f}"
 
 STOP_SECONDS = 60
@@ -48,7 +48,7 @@ async def starved(daemon: Daemon) -> None:
     """Until it has not been fed for as long as systemd waits."""
     loop = asyncio.get_running_loop()
     fed, since = daemon.notices.count(WATCHDOG), loop.time()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while loop.time() - since < WATCHDOG_SECONDS:
             await asyncio.sleep(0.02)
             if daemon.notices.count(WATCHDOG) != fed:
@@ -100,7 +100,7 @@ async def test_a_stuck_planner_is_started_anew_and_nothing_is_lost(
         await starved(daemon)
         # What systemd does then.
         daemon.process.send_signal(signal.SIGABRT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             assert await daemon.process.wait() == -signal.SIGABRT
         assert len(app.sql("SELECT FROM orderbell.change")) == 1
     async with running(file):
@@ -120,7 +120,7 @@ async def test_a_provider_that_hangs_does_not_starve_the_watchdog(app: App, smtp
     async with running(file, WATCHDOG_USEC=WATCHDOG_USEC) as daemon:
         order(app, 40)
         await until(lambda: len(waiting) == 4)
-        assert await fed_for(daemon, 5 * WATCHDOG_SECONDS)
+        assert await fed_for(daemon, 2 * WATCHDOG_SECONDS)
         order(app)
         await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 41)
         answers.set()
@@ -134,7 +134,7 @@ async def test_an_open_transaction_of_the_application_does_not_starve_the_watchd
         # It has rung, or holds what keeps the daemon from sleeping; either way it may last.
         app.sql("BEGIN")
         order(app)
-        assert await fed_for(daemon, 4 * WATCHDOG_SECONDS)
+        assert await fed_for(daemon, 2 * WATCHDOG_SECONDS)
         app.sql("COMMIT")
         await until(lambda: len(app.sql("SELECT FROM orderbell.notification")) == 2)
 
@@ -215,6 +215,7 @@ async def writing(app: App, stop: asyncio.Event, written: list[int]) -> None:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.timeout(240)
 async def test_no_stop_under_load_loses_a_claim(app: App, smtp: SmtpSink, tmp_path: Path) -> None:
     async def slow(step: Step, _: Visit) -> None:
         if step is Step.CONTENT:
@@ -234,7 +235,7 @@ async def test_no_stop_under_load_loses_a_claim(app: App, smtp: SmtpSink, tmp_pa
             in_work += len(claims(app))
             asked_at = loop.time()
             assert await daemon.stop() == 0
-            assert loop.time() - asked_at < 10
+            assert loop.time() - asked_at < 20
         assert daemon.notices.count(STOPPING) == 1
         assert daemon.log[-1]["event"] == "daemon.stopped"
         assert claims(app) == [], "what was claimed is finished or given back"
@@ -242,7 +243,7 @@ async def test_no_stop_under_load_loses_a_claim(app: App, smtp: SmtpSink, tmp_pa
     await application
     assert in_work > 0, "there was something to lose"
     async with running(file):
-        await until(lambda: len(smtp.mails) >= sum(written), 60)
+        await until(lambda: len(smtp.mails) >= sum(written), 90)
     states = app.sql("SELECT state, attempt, count(*) FROM orderbell.delivery_history GROUP BY 1, 2")
     assert states == [{"state": "sent", "attempt": 1, "count": sum(written)}]
     assert len({mail.message_id for mail in smtp.mails}) == len(smtp.mails) == sum(written), "each once"
@@ -278,7 +279,7 @@ async def test_a_second_signal_does_not_cut_short_what_the_first_began(app: App,
             daemon.process.send_signal(number)
         await until(lambda: STOPPING in daemon.notices)
         answers.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             assert await daemon.process.wait() == 0
     assert app.sql("SELECT state FROM orderbell.delivery_history") == [{"state": "sent"}]
     assert claims(app) == []

@@ -95,7 +95,7 @@ async def visitor(
     context: BrowserContext, site: Site, shop: Shop, running: Stage, customer: int
 ) -> AsyncIterator[Visitor]:
     """A customer with a browser. At the end nothing may have gone wrong in any tab that was not expected."""
-    made = Visitor(context, site, shop, customer)
+    made = Visitor(context, site, shop, running.database_url, customer)
     yield made
     await made.leave()
     assert made.troubles == []

@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, expect
 
 from demo.stage import Stage
 from tests.browser.site import Site
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -54,17 +54,24 @@ async def test_the_client_without_a_screen_connects(visitor: Visitor, context: B
     body = script.replace("4711", str(order.id)).replace("import {", f"{token}\nimport {{", 1)
     page = await context.new_page()
     heard: list[str] = []
+    frames: list[str] = []
     page.on("console", lambda message: heard.append(message.text))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     await page.route("**/own.js", lambda route: route.fulfill(body=body, content_type="text/javascript"))
     site.snippet = (
         "<!doctype html><title>x</title><link rel=icon href='data:,'><script type=module src=/own.js></script>"
     )
-    async with page.expect_websocket() as socket:
-        await page.goto(f"{site.url}/snippet")
-    await (await socket.value).wait_for_event("framereceived", lambda frame: "subscribed" in str(frame))
+
+    async def is_subscribed() -> bool:
+        return any("subscribed" in frame for frame in frames)
+
+    async def has_said_it() -> bool:
+        return any("is confirmed" in text for text in heard)
+
+    await page.goto(f"{site.url}/snippet")
+    await until(is_subscribed)
     await visitor.advance(order, "confirmed")
-    async with page.expect_console_message(lambda message: "is confirmed" in message.text, timeout=8000):
-        pass
+    await until(has_said_it)
 
 
 async def test_the_daemon_takes_the_token_of_the_django_view(
@@ -86,6 +93,6 @@ async def test_the_daemon_takes_the_token_of_the_django_view(
     user = SimpleNamespace(is_authenticated=True, pk=customer)
     assert view["my_token"](SimpleNamespace(user=SimpleNamespace(is_authenticated=False))) == 401
     token = view["my_token"](SimpleNamespace(user=user))["token"]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.settings.http.port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.settings.http.port}", timeout=30) as client:
         answer = await client.get("/api/notifications/count", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200

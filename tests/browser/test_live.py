@@ -3,13 +3,14 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from demo.stage import Stage
 from tests.browser.site import TOKEN_LIFETIME, Site
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, until
 from tests.chaos.wire import Mood, Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,6 +37,7 @@ async def test_a_closed_bell_shows_what_is_new_for_a_moment(visitor: Visitor) ->
     order = await visitor.order()
     toast = tab.toasts.filter(has_text=f"We have your order {order.number}")
     await expect(toast).to_be_visible()
+    await toast.hover()  # as long as the pointer is there, it stays
     await expect(tab.page.locator("order-bell [aria-live=polite]")).to_contain_text(order.number)
     await toast.get_by_role("button", name="Close").click()
     await expect(tab.toasts).to_have_count(0)
@@ -166,6 +168,7 @@ async def test_what_was_read_elsewhere_meanwhile_is_read_here_too(visitor: Visit
     other = await visitor.tab()
     await other.page.evaluate("document.querySelector('order-bell').client.markAllAsRead()")
     await expect(other.badge).to_have_text("")
+    await tab.is_live_again()
     await expect(tab.badge).to_have_text("")
     await expect(tab.page.locator("order-bell li.unread")).to_have_count(0)
     visitor.troubles.clear()
@@ -174,7 +177,7 @@ async def test_what_was_read_elsewhere_meanwhile_is_read_here_too(visitor: Visit
 async def test_where_websockets_are_blocked_the_rest_api_is_asked(visitor: Visitor) -> None:
     order = await visitor.order()
     tab = await visitor.tab(nows="")
-    await expect(tab.badge).to_have_text("1", timeout=15_000)
+    await expect(tab.badge).to_have_text("1", timeout=45_000)
     await tab.open()
     await expect(tab.titles).to_have_text([f"We have your order {order.number}"])
     await expect(tab.page.locator("order-bell #state")).to_have_text("Not live: looks now and then")
@@ -184,15 +187,25 @@ async def test_where_websockets_are_blocked_the_rest_api_is_asked(visitor: Visit
 
 
 async def test_a_page_that_is_loaded_again_goes_on_where_it_was(visitor: Visitor) -> None:
+    def frames(kind: str) -> list[dict[str, Any]]:
+        return [json.loads(frame) for frame in visitor.frames if f'"{kind}"' in frame]
+
+    async def has_kept(since: str) -> bool:
+        return since in await tab.page.evaluate("Object.values(sessionStorage).join()")
+
+    async def caught_up(times: int) -> bool:
+        return len(frames("caught_up")) >= times
+
     await visitor.order()
     tab = await visitor.tab()
+    await until(lambda: caught_up(1))
+    await until(lambda: has_kept(frames("caught_up")[0]["since"]))
     await tab.page.reload()
     await tab.is_live()
-    hellos = [json.loads(frame) for frame in visitor.frames if '"hello"' in frame]
-    welcomes = [json.loads(frame) for frame in visitor.frames if '"welcome"' in frame]
+    await until(lambda: caught_up(2))
+    hellos, welcomes, told = frames("hello"), frames("welcome"), frames("caught_up")
     assert hellos[0]["after"] is None
     assert hellos[1]["after"] == welcomes[0]["last_id"] > 0
-    told = [json.loads(frame) for frame in visitor.frames if '"caught_up"' in frame]
     assert hellos[1]["since"] == told[0]["since"]
 
 
@@ -200,7 +213,7 @@ async def test_a_token_is_renewed_before_it_ends(visitor: Visitor, site: Site) -
     site.lifetime = SHORT
     try:
         tab = await visitor.tab()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             while not any('"renewed"' in frame for frame in visitor.frames):
                 await tab.page.wait_for_timeout(100)
     finally:

@@ -65,7 +65,7 @@ class Device:
     async def push(self, payload: dict[str, Any], origin: str) -> None:
         """As the push service does it."""
         assert self._cdp is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             registration = await self._registration
         await self._cdp.send(
             "ServiceWorker.deliverPushMessage",
@@ -75,7 +75,7 @@ class Device:
     async def received(self, title: str) -> dict[str, Any]:
         """What the daemon sent to this device under that title."""
         token = urlsplit(self.endpoint).path.rpartition("/")[2]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 for push in self._running.providers.push.pushes:
                     if (push.token, push.payload["title"]) == (token, title):
@@ -102,7 +102,7 @@ async def owners(running: Stage, endpoint: str) -> list[str]:
 
 async def known(running: Stage, endpoint: str, *owner: int) -> None:
     """Wait until the daemon has the subscription as this person's, or nobody's."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await owners(running, endpoint) != [str(one) for one in owner]:
             await asyncio.sleep(0.05)
 
@@ -135,7 +135,7 @@ async def test_what_the_daemon_pushes_is_shown_and_a_newer_status_takes_its_plac
 
 
 async def until_shown(tab: Tab, title: str) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found: list[dict[str, Any]] = await tab.page.evaluate(SHOWN)
             if any(one["title"] == title for one in found):

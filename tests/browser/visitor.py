@@ -1,26 +1,38 @@
 """Somebody at the shop's site, and the orders of theirs that the shop's code writes."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from urllib.parse import urlencode
 
+import psycopg
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, WebSocket, expect
 
-from demo.shop import Order, Shop
+from demo.shop import LIFECYCLE, Order, Shop
 from tests.browser.site import Site
 
-PATIENCE_MS = 8000
+PATIENCE_MS = 25_000
 LONGEST_DELAY_MS = 30_000
 """How long the client waits at most between two attempts."""
+TOLD = "SELECT count(*) FROM orderbell.notification WHERE subject = %s AND user_id = %s AND audience = 'customer'"
 VIOLATIONS = "addEventListener('securitypolicyviolation', (event) => console.error('CSP: ' + event.violatedDirective))"
 
 expect.set_options(timeout=PATIENCE_MS)
 
 
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Look until it holds."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
 class Visitor:
     """``tab`` opens pages; whatever goes wrong in one is in ``troubles``."""
 
-    def __init__(self, context: BrowserContext, site: Site, shop: Shop, customer: int) -> None:
+    def __init__(self, context: BrowserContext, site: Site, shop: Shop, database_url: str, customer: int) -> None:
         self.customer = customer
+        self._database_url = database_url
         self.troubles: list[str] = []
         self.frames: list[str] = []
         """What pages sent to the hub, and what they got, oldest first."""
@@ -42,14 +54,28 @@ class Visitor:
         return tab
 
     async def order(self) -> Order:
-        """They order something: INSERT."""
-        return (await self._shop.place_order(self.customer, 1, Decimal("24.50"))).order
+        """They order something: INSERT. Returns once they have been told of it: a page that is opened afterwards finds
+        it in the inbox.
+        """
+        order = (await self._shop.place_order(self.customer, 1, Decimal("24.50"))).order
+        await self._told(order, 1)
+        return order
 
     async def advance(self, order: Order, *statuses: str) -> Order:
-        """The shop goes on with it: UPDATE."""
+        """The shop goes on with it: UPDATE. Returns as :meth:`order` does."""
         for status in statuses:
             order = (await self._shop.advance(order, status, 1 if status == "picked_up" else None)).order
+            await self._told(order, LIFECYCLE.index(status) + 1)
         return order
+
+    async def _told(self, order: Order, times: int) -> None:
+        async with await psycopg.AsyncConnection.connect(self._database_url, autocommit=True) as connection:
+
+            async def all_told() -> bool:
+                found = await connection.execute(TOLD, (f"order:{order.id}", str(self.customer)))
+                return await found.fetchone() == (times,)
+
+            await until(all_told)
 
     async def leave(self) -> None:
         for page in self._context.pages:

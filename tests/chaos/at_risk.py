@@ -41,7 +41,7 @@ class InFlight:
         """Note what is being sent now; nothing where the database is away."""
         async with self._one_at_a_time:
             try:
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(10):
                     if self._connection is None:
                         self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
                     cursor = await self._connection.execute(SENDING, {"channel": whose.channel, "node": whose.node})

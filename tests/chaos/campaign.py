@@ -114,7 +114,9 @@ async def campaign(
         tell(progress)
 
     log_apart = any(fault.kind is Kind.FULL_LOG for fault in faults)
-    async with _open_house(folder, dice, source, log_apart=log_apart) as house:
+    # Nobody is killed or cut off, so nothing has to be taken over from anybody.
+    patient = all(fault.kind is Kind.CLOCK for fault in faults)
+    async with _open_house(folder, dice, source, log_apart=log_apart, patient=patient) as house:
         striker = Striker(house.daemons, house.database, house.wires, house.providers, house.in_flight, dice)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
@@ -153,7 +155,9 @@ async def campaign(
 
 
 @asynccontextmanager
-async def _open_house(folder: Path, dice: random.Random, source: Source, *, log_apart: bool) -> AsyncIterator[_House]:
+async def _open_house(
+    folder: Path, dice: random.Random, source: Source, *, log_apart: bool, patient: bool
+) -> AsyncIterator[_House]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(running_database(log_apart=log_apart))
         shop = await Shop.connect(database.url)
@@ -168,7 +172,7 @@ async def _open_house(folder: Path, dice: random.Random, source: Source, *, log_
             stack.push_async_callback(wires[name].stop)
         if source == "wal":
             await _identify(database.url)
-        written = write(folder, database.url, providers, wires, source)
+        written = write(folder, database.url, providers, wires, source, patient=patient)
         await asyncio.to_thread(install, written.settings)
         await _subscribe(database.url, providers, cast)
         daemons = [Daemon(name, wires[name], written.file, written.credentials) for name in DATABASE_WIRES]

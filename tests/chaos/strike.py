@@ -14,10 +14,10 @@ from tests.chaos.faults import Fault, Kind
 from tests.chaos.providers import Manner, Providers
 from tests.chaos.wire import Mood, Wire
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """For a daemon to be there to be killed, and for a wire to have something to cut."""
 
-RESTART_SECONDS = 20.0
+RESTART_SECONDS = 40.0
 """For a restart. A server that sends somebody its log waits for them (a daemon may be paused, a wire may swallow all),
 but not as long as it would wait for one that is gone (``wal_sender_timeout``, 60 s)."""
 

@@ -35,7 +35,7 @@ LONG_ENOUGH_SECONDS = 60.0
 """For what was written to be planned, and for everybody to be there and up to date."""
 SECOND_DEVICE = 10
 """One in so many people has a second client."""
-RIGHT_SECONDS = 10.0
+RIGHT_SECONDS = 40.0
 """For the last frames, once everybody is there."""
 
 

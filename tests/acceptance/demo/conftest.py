@@ -40,7 +40,7 @@ def start(temporary_folder: Path) -> Iterator[Start]:
         # In order first: killed outright, a demo cannot end the daemon that it started.
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=40)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

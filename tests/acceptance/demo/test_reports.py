@@ -9,7 +9,7 @@ from demo.arrival import Arrival
 from demo.shop import LIFECYCLE, Shop
 from demo.stage import stage
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 async def test_a_text_of_the_demo_ends_as_delivered() -> None:

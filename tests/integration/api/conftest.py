@@ -15,6 +15,8 @@ from psycopg.sql import SQL, Identifier
 from config import Settings
 from daemon.api import HttpServer, Inbox, Tokens, create_app, create_engine
 from daemon.api.admin import Admin
+from daemon.api.database import LIMITS
+from daemon.api.inbox.session import Session
 from daemon.api.routes.admin import install as install_admin
 from daemon.connections import Connections
 from daemon.explain.explainer import Explainer
@@ -103,6 +105,17 @@ Build = Callable[..., Awaitable[Api]]
 
 
 @pytest.fixture
+def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a lock waits for as long as the test lets it, and a busy machine takes longer than the API would.
+
+    Use it by its mark: it comes before the API is built.
+    """
+    for name in LIMITS:
+        monkeypatch.setitem(LIMITS, name, "0")
+    monkeypatch.setattr(Session.__init__, "__defaults__", (3600.0,))
+
+
+@pytest.fixture
 async def build(database: str) -> AsyncIterator[Build]:
     async with AsyncExitStack() as stack:
         checks: dict[str, str | None] = {}
@@ -142,7 +155,7 @@ async def build(database: str) -> AsyncIterator[Build]:
             server = HttpServer(app, settings.http, websocket=asyncio.Protocol)
             await server.start()
             serving = asyncio.create_task(server.run())
-            stack.push_async_callback(asyncio.wait_for, serving, 10)
+            stack.push_async_callback(asyncio.wait_for, serving, 30)
             stack.push_async_callback(server.stop)
             built = Api(server.url, app, tokens, connection, checks, screens)
             await stack.enter_async_context(built.clients)

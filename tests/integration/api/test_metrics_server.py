@@ -65,12 +65,12 @@ class Certificate:
 
     async def get(self, server: MetricsServer, **more: Any) -> httpx.Response:
         trust = ssl.create_default_context(cafile=str(self.certificate))
-        async with httpx.AsyncClient(verify=trust) as client:
+        async with httpx.AsyncClient(verify=trust, timeout=30) as client:
             return await client.get(f"https://127.0.0.1:{server.port}/metrics", **more)
 
 
 async def get(server: MetricsServer, path: str = "/metrics", **more: Any) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         return await client.get(f"http://127.0.0.1:{server.port}{path}", **more)
 
 
@@ -117,7 +117,7 @@ async def test_a_renewed_certificate_is_used_after_a_reload_and_a_bad_one_is_not
         server.renew_certificate()
     trusted = tmp_path / "trusted.pem"
     trusted.write_bytes(first[0])
-    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(trusted))) as client:
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(trusted)), timeout=30) as client:
         assert (await client.get(f"https://127.0.0.1:{server.port}/metrics")).status_code == 200
     old.key.write_bytes(new.key.read_bytes())
     server.renew_certificate()

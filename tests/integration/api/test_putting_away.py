@@ -15,6 +15,7 @@ PATH = "/api/notifications"
 WAYS = [("POST", "archive-read", "archived"), ("DELETE", "read", "deleted")]
 
 
+@pytest.mark.usefixtures("no_limits")
 @pytest.mark.parametrize(("method", "path", "name"), WAYS)
 @pytest.mark.parametrize("meanwhile", ["read_at = NULL", "archived_at = '2001-01-01Z'", "withdrawn_at = now()"])
 async def test_what_another_device_does_meanwhile_holds(

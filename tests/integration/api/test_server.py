@@ -172,7 +172,7 @@ async def test_a_server_whose_task_is_cancelled_lets_its_port_go(api: "Api") -> 
     await server.start()
     port = server.port
     serving = asyncio.create_task(server.run())
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         assert (await client.get(f"{server.url}/healthz")).status_code == 200
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -193,7 +193,7 @@ async def test_metrics_have_a_listener_of_their_own_and_two_formats(registry: Co
     server = MetricsServer(Metrics(port=0), registry)
     await server.start()
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
             plain = await client.get("/metrics")
             assert plain.headers["Content-Type"].startswith("text/plain")
             assert "things_total 3.0" in plain.text

@@ -1,6 +1,7 @@
 """How much a person was told, and how soon they read it."""
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
 
 PATH = "/api/notifications/stats"
 NOTHING = {"notifications": 0, "delivered": 0, "read": 0, "median": None, "p90": None}
+
+
+@pytest.fixture(autouse=True)
+async def of_one_day() -> None:
+    """What is stored today is asked for today: a test that would go over midnight (UTC) waits for it."""
+    now = datetime.now(UTC)
+    left = datetime.combine(now.date() + timedelta(days=1), time(), UTC) - now
+    if left < timedelta(seconds=40):
+        await asyncio.sleep(left.total_seconds() + 0.1)
 
 
 async def deliver(api: "Api", notification: int, channel: str, state: str, reason: str | None = None) -> None:

@@ -14,6 +14,8 @@ from tests.sources import ended, identify
 
 SECONDS = 30.0
 
+SENDERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'walsender'"
+
 
 class House:
     """A shop whose orders are planned, and a reader that comes and goes."""
@@ -49,10 +51,21 @@ class House:
         async with asyncio.timeout(SECONDS):
             await self.reader.live.wait()
 
+    async def leave(self) -> None:
+        """The reader ends, and another one may have taken its slot by now."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
     async def end(self) -> None:
         if self._task is not None:
             await ended(self._task, self.app)
             self._task = None
+            # One that has not read its command yet would take the slot when it does.
+            async with asyncio.timeout(SECONDS):
+                while self.app.execute(SENDERS).fetchone() != (0,):
+                    await asyncio.sleep(0.01)
 
     async def planned(self, order: int, status: str) -> None:
         """Until that was planned; what comes before it is planned too."""

@@ -21,7 +21,7 @@ from tests.chaos.wire import Mood, Wire
 from tests.sources import ended
 
 READER = "orderbell change log"
-SECONDS = 30.0
+SECONDS = 60.0
 
 Shop = psycopg.Connection[tuple[Any, ...]]
 
@@ -135,7 +135,11 @@ async def _terminate(task: asyncio.Task[None], url: str, shop: Shop) -> asyncio.
         " WHERE datname = current_database() AND application_name LIKE 'orderbell change log%'"
     ).fetchall()
     ((name,), *_) = random.choices(names or [(READER,)])
-    shop.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", (name,))
+    shop.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = %s",
+        (name,),
+    )
     return task
 
 

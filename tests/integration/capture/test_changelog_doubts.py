@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.capture.house import House
 
-SECONDS = 20.0
+SECONDS = 30.0
 
 
 @pytest.fixture

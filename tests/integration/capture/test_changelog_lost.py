@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
@@ -83,6 +84,8 @@ def little_is_kept(preparing_server: str) -> Iterator[None]:
     with psycopg.connect(preparing_server, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'")
         connection.execute("SELECT pg_reload_conf()")
+        while connection.execute("SHOW max_slot_wal_keep_size").fetchone() != ("32MB",):
+            time.sleep(0.01)
         yield
         connection.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
         connection.execute("SELECT pg_reload_conf()")
@@ -94,12 +97,12 @@ async def test_a_slot_that_the_server_gave_up_is_made_anew(house: House, little_
     await house.planned(2, "pending")
     await house.end()
     house.advance(1, "confirmed", "preparing")
-    for _ in range(6):
-        house.app.execute("SELECT pg_logical_emit_message(false, 'tests', 'x')")
-        house.app.execute("SELECT pg_switch_wal()")
-    house.app.execute("CHECKPOINT")
     status = "SELECT wal_status FROM pg_replication_slots WHERE database = current_database()"
-    assert house.app.execute(status).fetchone() == ("lost",)
+    while house.app.execute(status).fetchone() != ("lost",):
+        for _ in range(6):
+            house.app.execute("SELECT pg_logical_emit_message(false, 'tests', 'x')")
+            house.app.execute("SELECT pg_switch_wal()")
+        house.app.execute("CHECKPOINT")
     house.begin()
     await house.planned(1, "preparing")
     house.advance(2, "confirmed")

@@ -21,6 +21,22 @@ SECONDS = 60.0
 WRITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'orderbell change log' AND backend_xid IS NOT NULL
+    AND (query LIKE '%COPY orderbell.change%' OR wait_event = 'advisory')
+"""
+SEE_IT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'orderbell change log'
+"""
+LEFT = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'orderbell change log'
+"""
+WAITS_BEFORE_ITS_END = """
+CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT FROM orderbell.change) THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER waits BEFORE UPDATE ON orderbell.change_log FOR EACH ROW EXECUTE FUNCTION waits()
 """
 
 Shop = psycopg.Connection[tuple[Any, ...]]
@@ -71,11 +87,17 @@ async def test_killed_amid_a_transaction_of_fifty_thousand_rows_it_writes_each_o
     shop: Shop, any_empty_database: str
 ) -> None:
     shop.execute("INSERT INTO orders SELECT n, 'pending' FROM generate_series(1, 50000) n")
+    shop.execute(WAITS_BEFORE_ITS_END)
     for _ in range(2):
+        # However slow we are to kill it, it is not through by then.
+        shop.execute("SELECT pg_advisory_lock(1)")
         async with reader(any_empty_database) as process:
             await until(shop, WRITING, 1)
             process.send_signal(signal.SIGKILL)
             await process.wait()
+        shop.execute(SEE_IT_OFF)
+        await until(shop, LEFT, 0)
+        shop.execute("SELECT pg_advisory_unlock(1)")
         assert shop.execute("SELECT count(*) FROM orderbell.change").fetchone() == (0,), "all of it or nothing"
     async with reader(any_empty_database):
         await until(shop, "SELECT count(*) FROM orderbell.change", 50_000)

@@ -137,6 +137,6 @@ def test_a_bulk_update_after_a_small_one_does_not_compare_every_row_with_every_o
     shop.execute("INSERT INTO parent SELECT n, 'new' FROM generate_series(1, 20000) n")
     shop.execute("UPDATE parent SET status = 'ready' WHERE id = 1")
     changes(shop)
-    shop.execute("SET statement_timeout = '5s'")
+    shop.execute("SET statement_timeout = '30s'")
     shop.execute("UPDATE parent SET status = 'bulk'")
     assert len(changes(shop)) == 20000

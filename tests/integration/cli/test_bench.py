@@ -8,7 +8,7 @@ from pathlib import Path
 
 def test_a_short_run_has_every_figure() -> None:
     ran = subprocess.run(
-        [Path(sys.executable).parent / "orderbell", "bench", "--seconds", "1", "--writers", "2", "--json"],
+        [Path(sys.executable).parent / "orderbell", "bench", "--seconds", "3", "--writers", "2", "--json"],
         capture_output=True,
         text=True,
         timeout=100,

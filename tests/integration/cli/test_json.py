@@ -192,12 +192,12 @@ def test_while_install_waits_something_turns_on_the_terminal(shop: str, tmp_path
             text=True,
         )
         os.close(theirs)
-        shown, deadline = b"", time.monotonic() + 30
+        shown, deadline = b"", time.monotonic() + 60
         while shown.count(b"installing") < 5 and time.monotonic() < deadline:
             shown += os.read(ours, 4096)
         assert installing.poll() is None, "it still waits for the writer"
         writer.commit()
-    stdout, _ = installing.communicate(timeout=30)
+    stdout, _ = installing.communicate(timeout=50)
     os.close(ours)
     assert installing.returncode == 0
     assert shown.count(b"installing") >= 5

@@ -260,8 +260,9 @@ async def test_a_table_that_the_application_has_locked_is_asked_again(past: Past
         running = asyncio.create_task(asyncio.to_thread(past.found, RULES))
         waiting = (
             "SELECT FROM pg_stat_activity WHERE application_name = 'orderbell replay' AND wait_event_type = 'Lock'"
+            " AND datname = current_database()"
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not past.bench.rows(waiting):
                 await asyncio.sleep(0.05)
             while past.bench.rows(waiting):  # it gives up, so that nobody queues behind it

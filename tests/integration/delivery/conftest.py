@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -97,6 +97,10 @@ class Queue:
     def sql(self, query: str) -> None:
         self._connection.execute(query.encode())
 
+    def at_once(self) -> AbstractContextManager[psycopg.Transaction]:
+        """What is done within is seen by workers as a whole."""
+        return self._connection.transaction()
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode()).fetchall()
@@ -105,7 +109,7 @@ class Queue:
         found = self.rows("SELECT state, count(*) FROM orderbell.delivery_history GROUP BY state")
         return {row["state"]: row["count"] for row in found}
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 45) -> None:
         """Look until it holds; the loop goes on meanwhile."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -137,7 +141,7 @@ async def working(
     *channels: Channel,
     settings: DeliverySettings = QUICK,
     node: str = "one",
-    drain_seconds: float = 5,
+    drain_seconds: float = 30,
     last_look: LastLook | None = None,
 ) -> AsyncIterator[Workers]:
     """Workers, running; drained at the end."""

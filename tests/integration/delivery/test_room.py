@@ -104,14 +104,14 @@ async def test_a_burst_does_not_make_all_that_follows_be_claimed_where_claims_ar
 
         lane._leases.claim = slow  # type: ignore[method-assign]
         workers.accept(queue.plan(20, workers.reserve("test", 20)))
-        granted = []
-        for _ in range(100):
+        granted: list[int] = []
+        while sum(granted[-50:]) <= 25:
+            assert len(granted) < 1000  # far more than a halt of the machine leaves behind
             granted.append(workers.reserve("test", 1))
             await asyncio.sleep(0.005)
             workers.accept(queue.plan(1, granted[-1]))
             await asyncio.sleep(0.005)
-        assert sum(granted[50:]) > 25
-        await queue.until(lambda: queue.finished() == {"sent": 120})
+        await queue.until(lambda: queue.finished() == {"sent": 20 + len(granted)})
 
 
 async def test_what_is_sent_and_not_written_yet_takes_room(queue: Queue) -> None:

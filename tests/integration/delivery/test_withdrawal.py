@@ -27,12 +27,11 @@ def take_back(queue: Queue) -> None:
 
 def newer(queue: Queue, **changes: str) -> None:
     """Another notification of the same order to the same person."""
-    queue.put()
-    for table in ("delivery", "notification"):
-        queue.sql(f"UPDATE orderbell.{table} SET subject = 'order:1' WHERE id = 2")
-    for column, value in changes.items():
-        for table in ("delivery", "notification"):
-            queue.sql(f"UPDATE orderbell.{table} SET {column} = '{value}' WHERE id = 2")
+    with queue.at_once():
+        queue.put()
+        for column, value in {"subject": "order:1", **changes}.items():
+            for table in ("delivery", "notification"):
+                queue.sql(f"UPDATE orderbell.{table} SET {column} = '{value}' WHERE id = 2")
 
 
 def ended(queue: Queue) -> dict[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
+from daemon.delivery import lane
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from tests.integration.delivery.conftest import QUICK, Channel, Queue, working
 
@@ -261,9 +262,10 @@ async def test_statuses_of_one_order_do_not_overtake_each_other_in_flight(queue:
     channel.answer = slow_first
     async with working(queue.url, channel):
         await channel.began.wait()
-        queue.put()
-        queue.sql("UPDATE orderbell.delivery SET subject = 'order:1'")
-        queue.sql("UPDATE orderbell.notification SET subject = 'order:1'")
+        with queue.at_once():
+            queue.put()
+            queue.sql("UPDATE orderbell.delivery SET subject = 'order:1'")
+            queue.sql("UPDATE orderbell.notification SET subject = 'order:1'")
         await queue.until(
             lambda: queue.rows("SELECT count(*) FROM orderbell.delivery WHERE state = 'sending'")[0]["count"] == 2
         )
@@ -336,8 +338,11 @@ async def test_a_slow_nodes_late_outcome_does_not_overwrite_a_newer_attempt(queu
     assert queue.rows("SELECT attempt, leased_by FROM orderbell.delivery") == [{"attempt": 2, "leased_by": "other"}]
 
 
-async def test_what_waits_or_takes_longer_than_its_lease_keeps_it(queue: Queue) -> None:
-    """One slot, held up for longer than the lease: renewed, so that no other daemon takes it up."""
+async def test_what_waits_or_takes_longer_than_its_lease_keeps_it(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One slot, held up until the lease is nearly over: renewed, so that no other daemon takes it up."""
+    monkeypatch.setattr(lane, "RENEW_SHARE", 0.1 / QUICK.lease_seconds)
     queue.put(3)
     channel, other = Channel(concurrency=1), Channel()
     let_go = asyncio.Event()
@@ -348,11 +353,20 @@ async def test_what_waits_or_takes_longer_than_its_lease_keeps_it(queue: Queue) 
         return Sent()
 
     channel.answer = first_is_slow
-    settings = QUICK.model_copy(update={"lease_seconds": 1.0})
-    async with working(queue.url, channel, settings=settings):
+    leases = (
+        "SELECT FROM orderbell.delivery WHERE leased_by = 'one' AND attempt = 1 AND due_at > now() + interval '30 s'"
+    )
+    async with working(queue.url, channel) as workers:
         await channel.began.wait()
-        async with working(queue.url, other, settings=settings, node="two"):
-            asyncio.get_running_loop().call_later(2.5, let_go.set)
+        held = workers._lanes["test"]._held
+        await queue.until(lambda: len(held) == 2)
+        async with working(queue.url, other, node="two"):
+            for one in held:
+                one.begin_before = 0.0
+            queue.sql("UPDATE orderbell.delivery SET due_at = now() + interval '10 s'")
+            await queue.until(lambda: len(queue.rows(leases)) == 3)
+            await queue.until(lambda: all(one.begin_before > 0.0 for one in held))
+            let_go.set()
             await queue.until(lambda: queue.finished() == {"sent": 3})
     assert other.sent == []
     assert [d.attempt for d in channel.sent] == [1, 1, 1]
@@ -371,7 +385,10 @@ async def test_stopping_lets_sends_finish_and_gives_the_rest_back(queue: Queue) 
     async with working(queue.url, channel):
         await channel.began.wait()
         await queue.until(lambda: channel.in_flight == 2)
-        asyncio.get_running_loop().call_later(0.2, let_go.set)
+        given_back = "SELECT FROM orderbell.delivery WHERE state = 'pending'"
+        ending = asyncio.create_task(queue.until(lambda: len(queue.rows(given_back)) == 18))
+        ending.add_done_callback(lambda _: let_go.set())
+    await ending
     assert queue.finished() == {"sent": 2}
     left = queue.rows("SELECT DISTINCT state, attempt, leased_by, due_at <= now() AS due FROM orderbell.delivery")
     assert left == [{"state": "pending", "attempt": 0, "leased_by": None, "due": True}]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from demo.cast import Cast
-from demo.configuration import write_configuration
+from demo.configuration import Ports, write_configuration
 from demo.counter import Counter, NotNow
 from demo.providers import providers
 from demo.shop import FOLLOWING, Shop, Written
@@ -80,7 +80,7 @@ async def test_the_counter_refuses_a_status_that_cannot_follow(shop: Shop) -> No
 async def test_the_demos_own_configuration_fits_its_shop(shop: Shop, empty_database: str, tmp_path: Path) -> None:
     cast = await Cast.read(empty_database)
     async with providers(cast, lambda _: None, with_html=False) as sandbox:
-        written = write_configuration(tmp_path, empty_database, sandbox, ["http://127.0.0.1:8400"])
+        written = write_configuration(tmp_path, empty_database, sandbox, Ports(8300, 9300), ["http://127.0.0.1:8400"])
     assert install(written.settings)
     with psycopg.connect(empty_database) as connection:
         assert not stale_watches(connection, written.settings)
@@ -97,7 +97,7 @@ async def test_secrets_are_in_files_that_only_their_owner_reads(
 ) -> None:
     cast = await Cast.read(empty_database)
     async with providers(cast, lambda _: None, with_html=False) as sandbox:
-        written = write_configuration(tmp_path, empty_database, sandbox, [])
+        written = write_configuration(tmp_path, empty_database, sandbox, Ports(8300, 9300), [])
     for file in written.credentials.iterdir():
         assert file.stat().st_mode & 0o077 == 0
         assert file.read_text() not in written.file.read_text()

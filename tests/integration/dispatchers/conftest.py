@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispatchers.failover import Clock
+from tests.unit.dispatchers.conftest import move_on
+
+__all__ = ["move_on"]
 
 BEGAN = datetime.now(UTC)
 

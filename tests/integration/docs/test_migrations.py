@@ -29,17 +29,18 @@ async def test_what_is_written_around_a_migration_is_told(plain_sql: Reader) -> 
 
     async with running(plain_sql.file, ORDERBELL_AUTH__SECRET=SECRET):
         plain_sql.sql("INSERT INTO order_head VALUES (1, 1, 1, 'NW', 12)")
-        await until(lambda: plain_sql.changes() == 0)
+        await until(lambda: plain_sql.changes() == 0, 60)
         plain_sql.sql(section.block("sql"))
         plain_sql.sql("UPDATE order_head SET state = 'AC'")
-        await until(lambda: set_aside(plain_sql) == 1)
+        await until(lambda: set_aside(plain_sql) == 1, 60)
 
     plain_sql.mend(section.block("toml"))
     done = plain_sql.shell(section.block("sh"))
     assert done.returncode == 0, done.stderr
     plain_sql.sql("UPDATE order_head SET state = 'PR'")
     async with running(plain_sql.file, ORDERBELL_AUTH__SECRET=SECRET):
-        await until(lambda: told(plain_sql) == {"order.created", "order.confirmed", "order.preparing"})
+        everything = {"order.created", "order.confirmed", "order.preparing"}
+        await until(lambda: told(plain_sql) == everything, 60)
     assert set_aside(plain_sql) == 0
 
 

@@ -1,5 +1,6 @@
 """The how-to for several nodes: its configuration, two daemons with it, and one that dies."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,22 +31,23 @@ async def nodes(plain_sql: Reader) -> AsyncIterator[tuple[Daemon, Daemon]]:
             running(plain_sql.file, ORDERBELL_AUTH__SECRET=SECRET) as first,
             running(plain_sql.file, ORDERBELL_AUTH__SECRET=SECRET) as second,
         ):
-            await until(lambda: bool(first.logged("planner.active")) and bool(second.logged("planner.standby")))
+            await until(lambda: bool(first.logged("planner.active")) and bool(second.logged("planner.standby")), 60)
             yield first, second
 
 
 async def test_one_plans_one_stands_by_and_takes_over(plain_sql: Reader, nodes: tuple[Daemon, Daemon]) -> None:
     first, second = nodes
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client, asyncio.timeout(60):
         for node in nodes:
-            assert (await client.get(f"{node.http}/readyz?exclude=provider")).status_code == 200
+            while (await client.get(f"{node.http}/readyz?exclude=provider")).status_code != 200:
+                await asyncio.sleep(0.1)
 
-    seen = plain_sql.shell(PAGE.section("The second node").block("sh").strip() + " --json").stdout
-    assert len(json.loads(seen)["nodes"]) == 2
+    status = PAGE.section("The second node").block("sh").strip() + " --json"
+    await until(lambda: len(json.loads(plain_sql.shell(status).stdout)["nodes"]) == 2, 60)
 
     first.process.kill()
     plain_sql.sql("INSERT INTO order_head VALUES (1, 1, 1, 'NW', 12)")
-    await until(lambda: plain_sql.changes() == 0)
+    await until(lambda: plain_sql.changes() == 0, 60)
     assert second.logged("planner.active")
 
 

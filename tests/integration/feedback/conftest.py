@@ -138,9 +138,9 @@ async def serve(database: str) -> AsyncIterator[Serve]:
             server = HttpServer(app, settings.http, websocket=hub.protocol_class())
             await server.start()
             serving = asyncio.create_task(server.run())
-            stack.push_async_callback(asyncio.wait_for, serving, 10)
+            stack.push_async_callback(asyncio.wait_for, serving, 60)
             stack.push_async_callback(server.stop)
-            client = httpx.AsyncClient(base_url=server.url, timeout=20)
+            client = httpx.AsyncClient(base_url=server.url, timeout=60)
             await stack.enter_async_context(client)
             return Served(server.url, settings, client)
 

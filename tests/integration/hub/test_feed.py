@@ -72,6 +72,6 @@ async def test_who_is_there_counts_as_listening(house: "House", feed: LiveFeed) 
     client = await house.come("ann")
     assert [feed.listening(user) for user in ("ann", "bob")] == [True, False]
     await client.socket.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while feed.listening("ann"):
             await asyncio.sleep(0)

@@ -156,7 +156,7 @@ class Fuzzed:
     async def exchange(self, sent: list[str | bytes], *, welcome: bool) -> None:
         # No limit to the queue: with one, the library waits in vain for frames that nobody takes out.
         options: dict[str, Any] = {"compression": "deflate" if len(sent) % 2 else None, "max_queue": None}
-        async with asyncio.timeout(20), connect(self.url, **options) as socket:
+        async with asyncio.timeout(60), connect(self.url, **options) as socket:
             try:
                 if welcome:
                     await socket.send(json.dumps({"type": "hello", "token": self.tokens.mint("ann")}))
@@ -166,7 +166,8 @@ class Fuzzed:
                     await socket.send(message)
                     if isinstance(message, bytes):
                         await socket.wait_closed()
-                        assert socket.close_code == 1003
+                        # 1008: the message before was one fault too many, and the close frame was under way.
+                        assert socket.close_code in (1003, 1008)
                         break
                     assert json.loads(await socket.recv())["type"] in ANSWERS
             except ConnectionClosed:

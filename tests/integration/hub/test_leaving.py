@@ -24,7 +24,7 @@ async def stop(house: "House", first: str) -> None:
 
 @pytest.mark.parametrize("first", LEAVE)
 async def test_connections_are_closed_spread_over_some_time(build: "Build", first: str) -> None:
-    house = await build(close_seconds=1.0)
+    house = await build(close_seconds=5.0)
     clients = [await house.come("ann") for _ in range(10)]
     began_at = house.hub.now()
 
@@ -35,16 +35,17 @@ async def test_connections_are_closed_spread_over_some_time(build: "Build", firs
     ends = [asyncio.create_task(end(client)) for client in clients]
     await stop(house, first)
     times = sorted([await each for each in ends])
-    assert times[0] < 0.5
-    assert times[-1] > 0.8
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.5
+    # One each half second, as a rule; a busy machine may stop for longer than that.
+    assert times[0] < 4
+    assert times[-1] >= 4.5
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 4
     assert len(house.hub) == 0
 
 
 async def test_meanwhile_nobody_is_let_in_and_who_is_there_is_served(
     build: "Build", until: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
-    house = await build(close_seconds=0.6)
+    house = await build(close_seconds=10.0)
     clients = [await house.come("ann") for _ in range(2)]
     assert [await client.is_quiet() for client in clients] == [True, True]
     leaving = asyncio.create_task(house.hub.leave_all())
@@ -63,7 +64,7 @@ async def test_a_peer_that_never_closes_does_not_keep_the_server_from_stopping(b
     house = await build(close_seconds=0.1)
     client = await house.come("ann")
     client.socket.transport.pause_reading()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stop(house, first)
     assert len(house.hub) == 0
     client.socket.transport.abort()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -46,11 +46,11 @@ async def test_an_expired_token_is_to_be_renewed(house: "House") -> None:
     assert await client.closed() == 4419
 
 
-async def test_a_token_that_expires_meanwhile_closes_the_connection(build: "Build") -> None:
-    house = await build(hello_timeout_seconds=0.2)
+async def test_a_token_that_expires_meanwhile_closes_the_connection(house: "House") -> None:
     client = await house.open()
-    await client.send(type="hello", token=house.tokens.mint("ann", lifetime=timedelta(seconds=2)))
+    await client.send(type="hello", token=house.tokens.mint("ann", lifetime=timedelta(minutes=1)))
     assert (await client.frame())["type"] == "welcome"
+    house.pass_time(61)
     assert await client.closed() == 4419
     assert house.hub.connections_of("ann") == 0
 
@@ -198,21 +198,33 @@ async def test_a_slow_reader_is_cut_off_and_the_others_get_everything_in_time(bu
     writer.transport.abort()
 
 
-async def test_a_peer_that_answers_no_ping_is_cut_off(build: "Build") -> None:
-    house = await build(ping_interval_seconds=0.1, ping_timeout_seconds=0.2)
-    client = await house.come("ann")
-    await asyncio.wait_for(client.socket.ping(), 5)  # alive, and stays so while it answers
+@pytest.fixture
+async def pinging(build: "Build") -> "House":
+    """Looks often, by a clock of the test's: a ping and its answer have all the time that a busy machine takes."""
+    house = await build(ping_interval_seconds=100, ping_timeout_seconds=100)
+    house.hub.crowd._sweep_seconds = 0.02
+    return house
+
+
+async def test_a_peer_that_answers_no_ping_is_cut_off(pinging: "House") -> None:
+    client = await pinging.come("ann")
+    [connection] = pinging.hub.people.of("ann")
     client.socket.transport.pause_reading()
-    await until(lambda: len(house.hub) == 0)
+    pinging.pass_time(101)
+    await until(lambda: connection.pinged_at > 0)
+    pinging.pass_time(101)
+    await until(lambda: len(pinging.hub) == 0)
     client.socket.transport.abort()
 
 
-async def test_a_peer_that_answers_pings_stays(build: "Build") -> None:
-    house = await build(ping_interval_seconds=0.05, ping_timeout_seconds=0.1)
-    client = await house.come("ann")
-    loop = asyncio.get_running_loop()
-    end = loop.time() + 1.0
-    await until(lambda: loop.time() > end)
+async def test_a_peer_that_answers_pings_stays(pinging: "House") -> None:
+    client = await pinging.come("ann")
+    [connection] = pinging.hub.people.of("ann")
+    for _ in range(5):
+        pinging.pass_time(101)
+        await until(lambda: 0 < connection.pinged_at < connection.heard_at)
+        pinging.pass_time(101)
+        await until(lambda: connection.pinged_at == 0)
     assert await client.is_quiet()
 
 
@@ -226,7 +238,7 @@ async def test_a_stopping_server_says_so_and_lets_nobody_in(house: "House") -> N
 async def test_a_peer_that_never_closes_does_not_keep_the_server_from_stopping(house: "House") -> None:
     client = await house.come("ann")
     client.socket.transport.pause_reading()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await house.server.stop()
     assert len(house.hub) == 0
     client.socket.transport.abort()
@@ -242,10 +254,9 @@ async def test_a_hundred_quick_reconnects_leave_nothing_behind(house: "House") -
 
     for start in range(0, 100, 10):
         await asyncio.gather(*(once(number) for number in range(start, start + 10)))
-    await until(lambda: len(house.hub) == 0)
-    gc.collect()
+    await until(lambda: len(house.hub) == 0 and not house.hub._tasks)
     assert len(house.hub.people) == 0
-    assert not house.hub._tasks
     assert metrics.CONNECTIONS._value.get() == 0
     assert not house.server._server.server_state.connections
+    gc.collect()
     assert [one for one in gc.get_objects() if isinstance(one, Connection)] == []

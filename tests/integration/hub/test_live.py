@@ -28,7 +28,7 @@ async def test_a_live_notification_is_the_same_json_as_in_the_rest_api(house: "H
     client = await house.come("ann")
     await house.tell("ann")
     live = (await client.frame())["notification"]
-    async with httpx.AsyncClient(base_url=house.server.url) as rest:
+    async with httpx.AsyncClient(base_url=house.server.url, timeout=30) as rest:
         headers = {"Authorization": f"Bearer {house.tokens.mint('ann')}"}
         listed = (await rest.get("/api/notifications", headers=headers)).json()["items"]
     assert listed == [live]
@@ -109,7 +109,7 @@ async def test_reading_over_rest_shows_on_every_screen(house: "House") -> None:
     first, second = await house.tell("ann", 2)
     await client.ids(2)
     async with httpx.AsyncClient(
-        base_url=house.server.url, headers={"Authorization": f"Bearer {house.tokens.mint('ann')}"}
+        base_url=house.server.url, headers={"Authorization": f"Bearer {house.tokens.mint('ann')}"}, timeout=30
     ) as rest:
         answer = (await rest.post(f"/api/notifications/{first}/read")).json()
         update, count = await client.frames(2)

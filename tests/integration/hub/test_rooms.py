@@ -183,6 +183,7 @@ def make_old(shop: "House", seconds: float = 20) -> None:
 async def test_who_says_where_they_are_is_asked_for_again_after_ten_seconds_and_everybody_with_them(
     shop: "House", doors: "Doors"
 ) -> None:
+    shop.stop_time()
     dan, ann = await inside(shop, "dan"), await inside(shop)
     asked = doors.asked
     make_old(shop, 9)
@@ -202,6 +203,7 @@ async def test_who_says_where_they_are_is_asked_for_again_after_ten_seconds_and_
 
 
 async def test_many_who_say_where_they_are_wait_for_one_question(shop: "House", doors: "Doors", until: Until) -> None:
+    shop.stop_time()
     devices = [await inside(shop, "dan") for _ in range(5)]
     make_old(shop, 10)
     asked = doors.asked
@@ -219,6 +221,7 @@ async def test_many_who_say_where_they_are_wait_for_one_question(shop: "House", 
 
 
 async def test_while_whose_room_it_is_cannot_be_asked_no_location_is_taken(shop: "House", doors: "Doors") -> None:
+    shop.stop_time()
     dan, ann = await inside(shop, "dan"), await inside(shop)
     make_old(shop)
     doors.away = True

@@ -25,7 +25,7 @@ async def elsewhere(pool: Pool, *people: str, node: str = "b") -> set[str]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.02)
 

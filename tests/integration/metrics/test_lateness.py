@@ -67,7 +67,7 @@ async def test_what_waited_before_it_was_claimed_counts(queue: Queue) -> None:
     before = seconds()
     async with working(queue.url, Channel()):
         await queue.until(lambda: queue.finished() == {"sent": 1})
-    assert 10 <= seconds() - before < 15
+    assert 10 <= seconds() - before < 60
 
 
 async def test_what_waits_for_a_provider_counts(queue: Queue) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +40,7 @@ def writing(url: str) -> Iterator[set[int]]:
 
     def write(number: int) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("SET statement_timeout = '5s'")
+            connection.execute("SET statement_timeout = '20s'")
             for turn in itertools.count():
                 row = next(numbers) + (1_000_000 if turn % 2 else 0)
                 table = ("parted", "high" if turn % 2 else "low")[number % 2]
@@ -47,20 +48,20 @@ def writing(url: str) -> Iterator[set[int]]:
                     connection.execute(f"INSERT INTO {table} VALUES ({row}, 'new')".encode())
                 committed.add(row)
                 if turn == 20:
-                    begun.wait(20)
+                    begun.wait(60)
                 if stop.is_set() and turn > 20:
                     return
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
     for thread in threads:
         thread.start()
-    begun.wait(20)
+    begun.wait(60)
     try:
         yield committed
     finally:
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
 
 
 def captured_by_triggers(shop: Shop) -> list[int]:
@@ -112,7 +113,7 @@ def test_every_change_is_captured_once_while_triggers_give_way_and_come_back(
         )
         before = len(written)
         while len(written) < before + 50:
-            pass
+            time.sleep(0.01)
         assert install(triggers) == ["put the triggers of the watch watch_0 on public.parted and 2 partitions"]
     by_triggers, by_log = captured_by_triggers(log_shop), captured_from_the_log(log_shop)
     assert len(by_log) >= 50
@@ -235,7 +236,7 @@ def test_a_writer_holds_the_change_over_up_and_not_the_other_way_round(
         psycopg.connect(any_empty_database) as holder,
         psycopg.connect(any_empty_database, autocommit=True, row_factory=tuple_row) as other,
     ):
-        other.execute("SET statement_timeout = '2s'")
+        other.execute("SET statement_timeout = '15s'")
         thread = threading.Thread(target=change_over)
         holder.execute("INSERT INTO orders VALUES (0, 'new')")
         thread.start()
@@ -245,7 +246,7 @@ def test_a_writer_holds_the_change_over_up_and_not_the_other_way_round(
                 break
         assert not done.is_set(), "changed over although a writer held the table"
         holder.commit()
-        thread.join(30)
+        thread.join(60)
     assert done.is_set()
     assert stale_watches(log_shop, after) == []
 

@@ -175,14 +175,14 @@ def test_installing_waits_for_an_open_transaction_without_holding_up_other_write
 
         thread = threading.Thread(target=install_and_say)
         thread.start()
-        other.execute("SET statement_timeout = '2s'")
+        other.execute("SET statement_timeout = '15s'")
         for no in range(2, 50):
             other.execute("INSERT INTO shop.purchases VALUES (%s, 'new')", (no,))
             if done.wait(0.02):
                 break
         assert not done.is_set(), "installed although a writer held the table"
         holder.commit()
-        thread.join(30)
+        thread.join(60)
         assert done.is_set()
 
 

@@ -146,7 +146,7 @@ def test_a_migration_waits_for_who_reads_our_tables(shop: Shop, any_empty_databa
         thread.start()
         assert not done.wait(1.0), "installed although somebody read the table"
         reader.commit()
-        thread.join(30)
+        thread.join(60)
     assert done.is_set()
 
 

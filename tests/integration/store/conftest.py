@@ -152,7 +152,7 @@ class Bench:
         """Let the planner run until nothing is left to plan."""
         task = asyncio.create_task(self.planner.run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await self.planner._doorbell.asleep.wait()
         finally:
             task.cancel()

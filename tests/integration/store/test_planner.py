@@ -4,6 +4,7 @@ import asyncio
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from schema.install import install
 from tests.integration.store.conftest import SHOP, Bench, NoRoom, settings_for
@@ -197,7 +198,7 @@ def active(bench: Bench) -> bool:
 async def test_only_one_planner_is_active_and_another_takes_over(bench: Bench, any_empty_database: str) -> None:
     second = Bench(any_empty_database, settings_for(any_empty_database), NoRoom())
     first_task = asyncio.create_task(bench.planner.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await bench.planner._doorbell.asleep.wait()
         second_task = asyncio.create_task(second.planner.run())
         await second.planner.live.wait()
@@ -206,13 +207,13 @@ async def test_only_one_planner_is_active_and_another_takes_over(bench: Bench, a
         # It ends, and does not come back; one that does may be the first to ask again.
         first_task.cancel()
         await asyncio.gather(first_task, return_exceptions=True)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await second.planner._doorbell.asleep.wait()
         assert active(second)
         live_through(bench)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not second.published:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
     finally:
         for task in (first_task, second_task):
             task.cancel()
@@ -230,9 +231,9 @@ async def test_a_planner_that_lost_its_connection_comes_back_and_loses_nothing(b
                 " WHERE application_name LIKE 'orderbell %' AND datname = current_database()"
             )
             live_through(bench)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while len(bench.rows("SELECT FROM orderbell.event")) < 2 * (n + 1):
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -246,11 +247,15 @@ async def test_a_connection_that_ends_while_it_sleeps_is_made_anew_before_the_ne
     doorbell, live = bench.planner._doorbell, bench.planner.live
     task = asyncio.create_task(bench.planner.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await doorbell.asleep.wait()
-            bench.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", lost)
+            bench.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = %s AND datname = current_database()",
+                lost,
+            )
             while live.is_set():
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # it is live again in a moment
             await live.wait()
             await doorbell.asleep.wait()
     finally:
@@ -369,16 +374,18 @@ async def test_a_locked_table_of_the_application_is_waited_for_and_nobody_waits_
     task = asyncio.create_task(bench.planner.run())
     migration = await psycopg.AsyncConnection.connect(bench.url)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await bench.planner._doorbell.asleep.wait()
             await migration.execute("LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+            stood_back = REGISTRY.get_sample_value("orderbell_planner_waits_total") or 0.0
             live_through(bench, "ready")
-            await migration.execute("SELECT pg_sleep(1)")
-            await migration.execute("SET LOCAL lock_timeout = '1s'")
+            while (REGISTRY.get_sample_value("orderbell_planner_waits_total") or 0.0) < stood_back + 2:
+                await asyncio.sleep(0.01)
+            await migration.execute("SET LOCAL lock_timeout = '15s'")
             await migration.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
             await migration.commit()
             while len(bench.rows("SELECT FROM orderbell.event")) < 2:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -9,6 +9,7 @@ from config import Settings
 from config.settings import Database
 from daemon.connections import Connections, Pool
 from daemon.policy import planning_of
+from daemon.store import rooms as rooms_module
 from daemon.store.rooms import Rooms
 from dispatchers.websocket.contract import Status
 from schema.install import install
@@ -26,6 +27,11 @@ def live_settings(url: str, *, room: bool | None = None) -> Settings:
     settings = settings_for(url, watch=watches)
     drivers = settings.audience["available_drivers"].model_copy(update={"room": room})
     return settings.model_copy(update={"audience": {**settings.audience, "available_drivers": drivers}})
+
+
+@pytest.fixture(autouse=True)
+def a_slow_machine_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms_module, "PATIENCE", rooms_module.PATIENCE.replace("'2s'", "'30s'"))
 
 
 @pytest.fixture

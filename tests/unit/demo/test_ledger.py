@@ -181,9 +181,9 @@ async def test_quiet_ends_in_the_end_though_messages_keep_coming(ledger: Ledger)
         if not waiting.done():
             loop.call_later(0.01, keep_coming)
 
-    waiting = asyncio.ensure_future(ledger.quiet(seconds=5, at_most=0.1))
+    waiting = asyncio.ensure_future(ledger.quiet(seconds=60, at_most=0.1))
     loop.call_soon(keep_coming)
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def _done_soon(waiting: "asyncio.Future[bool]") -> bool:

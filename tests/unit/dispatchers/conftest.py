@@ -1,5 +1,7 @@
-"""A clock that stands still until it is told to go on."""
+"""Clocks in the test's hands."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +9,10 @@ import pytest
 from dispatchers.failover import Clock
 
 BEGAN = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+
+
+MoveOn = Callable[[float], None]
+"""So many seconds."""
 
 
 class Hands:
@@ -28,3 +34,15 @@ class Hands:
 @pytest.fixture
 def hands() -> Hands:
     return Hands()
+
+
+@pytest.fixture
+def move_on(monkeypatch: pytest.MonkeyPatch) -> MoveOn:
+    """Moves the clock of the running loop on: a patience that ends meanwhile ends at once."""
+
+    def move_on(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        monkeypatch.setattr(loop, "time", lambda: before() + seconds)
+
+    return move_on

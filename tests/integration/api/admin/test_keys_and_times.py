@@ -37,6 +37,7 @@ async def test_a_key_that_was_told_long_ago_is_known(office: "Office") -> None:
     assert await office.audited() == []
 
 
+@pytest.mark.usefixtures("no_limits")
 async def test_of_several_at_once_one_is_new(office: "Office") -> None:
     said = await asyncio.gather(*(office.client.post("/api/admin/messages", json=A_MESSAGE) for _ in range(8)))
     assert sorted(answer.json()["new"] for answer in said) == [*[False] * 7, True]

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from config.channels import Email, EmailProvider
 from config.names import Category, Priority
+from demo.ports import port_of, reserved
 from demo.sinks.smtp import SmtpSink, Step, Visit, _Hooks
 from dispatchers.base import Delivery
 from dispatchers.email import EmailDispatcher
@@ -76,7 +77,7 @@ async def running(
     async with AsyncExitStack() as stack:
 
         async def start(**options: Any) -> SmtpSink:
-            sink = SmtpSink(**options)
+            sink = SmtpSink(port=port_of(stack.enter_context(reserved())), **options)
             await sink.start()
             stack.push_async_callback(sink.stop)
             return sink
@@ -95,7 +96,7 @@ async def dispatcher_for() -> AsyncIterator[Callable[..., Awaitable[EmailDispatc
     async with AsyncExitStack() as stack:
 
         async def make(sink: SmtpSink, **options: Any) -> EmailDispatcher:
-            defaults = {"host": "127.0.0.1", "port": sink.port, "security": "none", "timeout_seconds": 5.0}
+            defaults = {"host": "127.0.0.1", "port": sink.port, "security": "none", "timeout_seconds": 30.0}
             # Not validated: a password without TLS is refused by the settings, and tested here all the same.
             provider = EmailProvider.model_validate(defaults | options)
             settings = Email(sender="Bella Shop <hello@shop.example>", provider=(provider,))
@@ -117,7 +118,7 @@ async def dispatcher_over(hands: Any) -> AsyncIterator[Callable[..., Awaitable[E
 
         async def make(*sinks: SmtpSink, **first: Any) -> EmailDispatcher:
             providers = [
-                {"name": name, "host": "127.0.0.1", "port": sink.port, "security": "none", "timeout_seconds": 5.0}
+                {"name": name, "host": "127.0.0.1", "port": sink.port, "security": "none", "timeout_seconds": 30.0}
                 for name, sink in zip("abc", sinks, strict=False)
             ]
             providers[0] |= first

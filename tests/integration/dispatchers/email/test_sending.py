@@ -10,6 +10,7 @@ from config.channels import Email, EmailProvider
 from demo.sinks.smtp import HangUp, SmtpSink, Step, Visit
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown, Unusable
 from dispatchers.email import EmailDispatcher, create
+from tests.unit.dispatchers.conftest import MoveOn
 
 Deliveries = Callable[..., Delivery]
 Running = Callable[..., Awaitable[SmtpSink]]
@@ -146,10 +147,18 @@ async def test_silence_before_the_dot_is_tried_again(
 
 
 async def test_silence_after_the_dot_leaves_the_outcome_unknown(
-    sink: SmtpSink, dispatcher_for: DispatcherFor, delivery: Deliveries, hanging: Callable[[Step], Script]
+    sink: SmtpSink,
+    dispatcher: EmailDispatcher,
+    delivery: Deliveries,
+    hanging: Callable[[Step], Script],
+    move_on: MoveOn,
 ) -> None:
-    sink.script = hanging(Step.CONTENT)
-    dispatcher = await dispatcher_for(sink, timeout_seconds=0.2)
+    async def script(step: Step, visit: Visit) -> str | None:
+        if step is Step.CONTENT:
+            move_on(31.0)
+        return await hanging(Step.CONTENT)(step, visit)
+
+    sink.script = script
     assert await send(dispatcher, delivery()) == Unknown("end of data: timed out", provider="smtp")
 
 

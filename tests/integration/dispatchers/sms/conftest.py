@@ -10,6 +10,7 @@ import pytest
 
 from config import Settings
 from config.names import Category, Priority
+from demo.ports import port_of, reserved
 from demo.sinks.twilio import TwilioSink
 from dispatchers import sms
 from dispatchers.base import Delivery
@@ -58,10 +59,12 @@ def another(delivery: Delivery) -> Callable[..., Delivery]:
 
 @pytest.fixture
 async def sink() -> AsyncIterator[TwilioSink]:
-    sink = TwilioSink()
-    await sink.start()
-    yield sink
-    await sink.stop()
+    with reserved() as held:
+        port = port_of(held)
+        sink = TwilioSink(port)
+        await sink.start()
+        yield sink
+        await sink.stop()
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ async def dispatcher_for(sink: TwilioSink) -> AsyncIterator[DispatcherFor]:
                 "account_sid": sink.account_sid,
                 "auth_token": sink.auth_token,
                 "base_url": sink.url,
-                "timeout_seconds": 5.0,
+                "timeout_seconds": 30.0,
             }
             if "messaging_service_sid" not in provider:
                 account["from_number"] = "+15005550006"
@@ -98,10 +101,12 @@ async def dispatcher_for(sink: TwilioSink) -> AsyncIterator[DispatcherFor]:
 @pytest.fixture
 async def other() -> AsyncIterator[TwilioSink]:
     """A second account elsewhere."""
-    sink = TwilioSink()
-    await sink.start()
-    yield sink
-    await sink.stop()
+    with reserved() as held:
+        port = port_of(held)
+        sink = TwilioSink(port)
+        await sink.start()
+        yield sink
+        await sink.stop()
 
 
 @pytest.fixture
@@ -120,7 +125,7 @@ async def dispatcher_over(hands: Any) -> AsyncIterator[DispatcherFor]:
                     "auth_token": sink.auth_token,
                     "base_url": sink.url,
                     "from_number": "+15005550006",
-                    "timeout_seconds": 5.0,
+                    "timeout_seconds": 30.0,
                 }
                 for name, sink in zip("abc", sinks, strict=False)
             ]

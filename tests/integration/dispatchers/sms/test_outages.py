@@ -2,15 +2,17 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from demo.ports import port_of, reserved
 from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Outcome, Retry, Sent, Unknown
 from dispatchers.sms.dispatcher import SmsDispatcher
+from tests.unit.dispatchers.conftest import MoveOn
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -43,11 +45,10 @@ async def raw_server(*answers: bytes) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def closed_port() -> Iterator[int]:
+    with reserved() as held:
+        port = port_of(held)
+        yield port
 
 
 async def test_a_refused_connection_was_not_sent(
@@ -86,10 +87,11 @@ async def test_a_failed_tls_handshake_was_not_sent(
 
 
 async def test_a_provider_that_hangs_leaves_the_outcome_open(
-    sink: TwilioSink, dispatcher_for: DispatcherFor, delivery: Delivery
+    sink: TwilioSink, dispatcher: SmsDispatcher, delivery: Delivery, move_on: MoveOn
 ) -> None:
+    sink.on_text = lambda _: move_on(31.0)
     sink.reply = lambda _: Reply(hang=True)
-    outcome = await send(await dispatcher_for(timeout_seconds=0.2), delivery)
+    outcome = await send(dispatcher, delivery)
     assert isinstance(outcome, Unknown)
     assert len(sink.texts) == 1
 

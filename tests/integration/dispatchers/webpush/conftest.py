@@ -10,6 +10,7 @@ import pytest
 
 from config.channels import WebPush
 from config.names import Category, Priority
+from demo.ports import port_of, reserved
 from demo.sinks.push import PushSink
 from dispatchers.base import Delivery
 from dispatchers.webpush import WebPushDispatcher, generate_vapid_key
@@ -25,10 +26,12 @@ def vapid() -> tuple[str, str]:
 
 @pytest.fixture
 async def sink() -> AsyncIterator[PushSink]:
-    sink = PushSink()
-    await sink.start()
-    yield sink
-    await sink.stop()
+    with reserved() as held:
+        port = port_of(held)
+        sink = PushSink(port)
+        await sink.start()
+        yield sink
+        await sink.stop()
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ async def dispatcher_for(vapid: tuple[str, str]) -> AsyncIterator[DispatcherFor]
                     "vapid_private_key": vapid[0],
                     "vapid_subject": "mailto:ops@shop.example",
                     "allow_private_endpoints": True,
-                    "timeout_seconds": 5.0,
+                    "timeout_seconds": 30.0,
                     **settings,
                 }
             )

@@ -20,6 +20,7 @@ from demo.sinks.push import PushSink
 from demo.sinks.server import Reply
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from dispatchers.webpush import WebPushDispatcher
+from tests.unit.dispatchers.conftest import MoveOn
 
 Another = Callable[..., Delivery]
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]
@@ -198,10 +199,11 @@ async def test_an_error_names_no_endpoint(sink: PushSink, dispatcher: WebPushDis
 
 
 async def test_a_service_that_hangs_leaves_the_outcome_open(
-    sink: PushSink, dispatcher_for: DispatcherFor, delivery: Delivery
+    sink: PushSink, dispatcher: WebPushDispatcher, delivery: Delivery, move_on: MoveOn
 ) -> None:
+    sink.on_push = lambda _: move_on(31.0)
     sink.reply = lambda _: Reply(hang=True)
-    assert isinstance(await send(await dispatcher_for(timeout_seconds=0.2), delivery), Unknown)
+    assert isinstance(await send(dispatcher, delivery), Unknown)
     assert len(sink.pushes) == 1
 
 

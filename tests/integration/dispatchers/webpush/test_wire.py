@@ -1,13 +1,16 @@
 """Answers of every kind on a real socket, byte by byte."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from demo.ports import port_of, reserved
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from dispatchers.webpush import WebPushDispatcher
+from tests.unit.dispatchers.conftest import MoveOn
 
 Another = Callable[..., Delivery]
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]
@@ -29,6 +32,10 @@ class Service:
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.connections = 0
+        self.said = 0
+        """Pieces."""
+        self.parted = 0
+        """Connections that are over."""
         self.port = 0
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,6 +49,7 @@ class Service:
                 for piece in self.says:
                     writer.write(piece)
                     await writer.drain()
+                    self.said += 1
                     await asyncio.sleep(0.01)
                 if self.after is not None:
                     await self.after(writer)
@@ -49,6 +57,7 @@ class Service:
             pass
         finally:
             writer.close()
+            self.parted += 1
 
 
 @pytest.fixture
@@ -70,16 +79,28 @@ def moved(delivery: Delivery, endpoint: str) -> str:
     return json.dumps({**json.loads(delivery.address), "endpoint": endpoint})
 
 
-def dripping(piece: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+def dripping(piece: bytes, patience_is_over: Callable[[], None]) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
     """Says ``piece`` again and again."""
 
     async def drip(writer: asyncio.StreamWriter) -> None:
-        while not writer.is_closing():
+        for number in itertools.count():
+            if writer.is_closing():
+                return
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0.02)
+            if number == 10:
+                patience_is_over()
 
     return drip
+
+
+async def has_heard(holds: Callable[[], bool]) -> None:
+    """Wait until the service has done something, and the loop has seen it arrive."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
 
 
 async def closed(writer: asyncio.StreamWriter) -> None:
@@ -154,7 +175,7 @@ async def test_a_connection_that_the_service_closed_is_not_used_again(
     service.after = closed
     for _ in range(3):
         assert isinstance(await send(dispatcher, there), Sent)
-        await asyncio.sleep(0.1)
+        await has_heard(lambda: service.parted == service.connections)
     assert service.connections == 3
 
 
@@ -163,7 +184,7 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
 ) -> None:
     service.says = [TAKEN, b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"]
     assert isinstance(await send(dispatcher, there), Sent)
-    await asyncio.sleep(0.1)
+    await has_heard(lambda: service.said == 2)
     service.says = [TAKEN]
     assert isinstance(await send(dispatcher, there), Retry)
     assert isinstance(await send(dispatcher, there), Sent)
@@ -192,36 +213,37 @@ async def test_an_answer_that_breaks_off_still_says_its_status(
 
 
 async def test_an_answer_that_drips_is_cut_off_in_time_and_still_says_its_status(
-    service: Service, dispatcher_for: DispatcherFor, there: Delivery
+    service: Service, dispatcher: WebPushDispatcher, there: Delivery, move_on: MoveOn
 ) -> None:
-    service.says, service.after = [b"HTTP/1.1 410 Gone\r\nContent-Length: 9999\r\n\r\n"], dripping(b"x")
-    dispatcher = await dispatcher_for(timeout_seconds=0.3)
-    async with asyncio.timeout(3.0):
+    service.says = [b"HTTP/1.1 410 Gone\r\nContent-Length: 9999\r\n\r\n"]
+    service.after = dripping(b"x", lambda: move_on(31.0))
+    async with asyncio.timeout(90):
         outcome = await send(dispatcher, there)
     assert isinstance(outcome, Rejected)
     assert outcome.suppress_address
 
 
 async def test_headers_that_drip_are_cut_off_in_time(
-    service: Service, dispatcher_for: DispatcherFor, there: Delivery
+    service: Service, dispatcher: WebPushDispatcher, there: Delivery, move_on: MoveOn
 ) -> None:
-    service.says, service.after = [b"HTTP/1.1 201 Created\r\n"], dripping(b"X: y\r\n")
-    dispatcher = await dispatcher_for(timeout_seconds=0.3)
-    async with asyncio.timeout(3.0):
+    service.says = [b"HTTP/1.1 201 Created\r\n"]
+    service.after = dripping(b"X: y\r\n", lambda: move_on(31.0))
+    async with asyncio.timeout(90):
         assert isinstance(await send(dispatcher, there), Unknown)
 
 
 async def test_a_wait_for_a_free_connection_is_bounded_and_sends_nothing(
-    service: Service, dispatcher_for: DispatcherFor, there: Delivery
+    service: Service, dispatcher_for: DispatcherFor, there: Delivery, move_on: MoveOn
 ) -> None:
     service.says = []
-    dispatcher = await dispatcher_for(timeout_seconds=0.5, concurrency=1)
+    dispatcher = await dispatcher_for(concurrency=1)
     unanswered = asyncio.create_task(send(dispatcher, there))
     while not service.bodies:
         await asyncio.sleep(0.01)
     assert dispatcher._wire is not None
     dispatcher._wire._timeout_seconds = 0.1
     assert isinstance(await send(dispatcher, there), Retry)
+    move_on(31.0)
     assert isinstance(await unanswered, Unknown)
     assert len(service.heads) == 1
 
@@ -230,7 +252,9 @@ async def test_nothing_is_encrypted_for_a_service_that_cannot_be_reached(
     dispatcher: WebPushDispatcher, delivery: Delivery, another: Another, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dispatchers.webpush.subscription.Subscription.encrypt", lambda *_: pytest.fail("encrypted"))
-    outcome = await send(dispatcher, another(address=moved(delivery, "http://127.0.0.1:9/x")))
+    with reserved() as held:
+        port = port_of(held)
+        outcome = await send(dispatcher, another(address=moved(delivery, f"http://127.0.0.1:{port}/x")))
     assert isinstance(outcome, Retry)
 
 

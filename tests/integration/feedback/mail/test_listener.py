@@ -28,14 +28,14 @@ async def listener(return_paths: ReturnPaths, taking: Taking) -> AsyncIterator[L
     yield listener
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while listener.sessions:
             await asyncio.sleep(0.01)
 
 
 @pytest.fixture
 async def client(listener: Listener) -> AsyncIterator[aiosmtplib.SMTP]:
-    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=listener.port, timeout=10, start_tls=False)
+    client = aiosmtplib.SMTP(hostname="127.0.0.1", port=listener.port, timeout=60, start_tls=False)
     await client.connect()
     yield client
     client.close()
@@ -119,7 +119,7 @@ async def test_there_are_only_so_many_connections(listener: Listener, monkeypatc
     assert await streams[2][0].read() == b""
     for _, writer in streams:
         writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while listener.sessions:
             await asyncio.sleep(0.01)
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)

@@ -25,9 +25,11 @@ class Box:
             (path / name).mkdir()
 
     def drop(self, name: str, content: bytes, age_seconds: int = 0) -> None:
-        file = self.path / "new" / name
+        """Whole, or not at all."""
+        file = self.path / "tmp" / name
         file.write_bytes(content)
         os.utime(file, (1_772_000_000 - age_seconds, 1_772_000_000 - age_seconds))
+        file.rename(self.path / "new" / name)
 
     @property
     def new(self) -> list[str]:
@@ -154,7 +156,7 @@ async def test_a_folder_that_goes_away_is_waited_for(box: Box) -> None:
     polling = scripted(box, script)
     (box.path / "new").rmdir()
     running = asyncio.create_task(polling.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not polling._complained:
             await asyncio.sleep(0.02)
         assert not running.done()

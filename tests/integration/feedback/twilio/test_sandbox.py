@@ -1,11 +1,12 @@
 """A text there and back: our dispatcher, the sandbox Twilio, our routes."""
 
-import socket
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo.ports import port_of, reserved
 from demo.sinks.twilio_callbacks import CallingTwilio
 from dispatchers import sms
 from dispatchers.base import Sent
@@ -26,10 +27,10 @@ async def twilio() -> AsyncIterator[CallingTwilio]:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def port() -> Iterator[int]:
+    with reserved() as held:
+        port = port_of(held)
+        yield port
 
 
 @pytest.fixture
@@ -87,9 +88,10 @@ async def test_a_text_comes_back(twilio: CallingTwilio, send: Any, sent: "SentDe
 async def test_the_sandbox_reports_by_itself(twilio: CallingTwilio, send: Any, rows: "Rows") -> None:
     twilio.reports_after_seconds = 0.0
     sid = await send()
-    (report,) = list(twilio._reporting)
-    await report
-    assert rows("SELECT provider_id, state FROM orderbell.feedback") == [{"provider_id": sid, "state": "delivered"}]
+    async with asyncio.timeout(60):
+        while not (found := rows("SELECT provider_id, state FROM orderbell.feedback")):
+            await asyncio.sleep(0.02)
+    assert found == [{"provider_id": sid, "state": "delivered"}]
 
 
 async def test_somebody_writes_to_us(served: "Served", twilio: CallingTwilio, rows: "Rows") -> None:

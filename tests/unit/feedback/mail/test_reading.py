@@ -245,7 +245,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("mail", HOSTILE.values(), ids=HOSTILE.keys())
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_mail_that_is_made_to_keep_us_busy_does_not(mail: Callable[[], bytes]) -> None:
     for news in read(mail(), OURS):
         assert isinstance(news, News)
