@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -98,6 +99,14 @@ change_log = Table(
     Column("gap", Boolean, nullable=False, server_default=text("false")),
     Column("committed_at", _moment),
     Column("made_at", _moment, nullable=False, server_default=func.now()),
+)
+
+published = Table(
+    "published",
+    metadata,
+    Column("slot", ForeignKey(change_log.c.slot, ondelete="CASCADE"), primary_key=True),
+    Column("relation", OID, primary_key=True, autoincrement=False),
+    Column("member", OID, nullable=False),
 )
 
 event = Table(

@@ -27,8 +27,8 @@ GRANT UPDATE (since, until) ON orderbell.watch TO :"daemon";
 -- Changes are taken, or set aside and brought back; none is ever altered.
 GRANT SELECT, INSERT, DELETE ON orderbell.change, orderbell.change_failed TO :"daemon";
 GRANT SELECT ON SEQUENCE orderbell.change_id_seq TO :"daemon";
--- Where they are read from the log: how far.
-GRANT SELECT, INSERT, UPDATE, DELETE ON orderbell.change_log TO :"daemon";
+-- Where they are read from the log: how far, and with what publication.
+GRANT SELECT, INSERT, UPDATE, DELETE ON orderbell.change_log, orderbell.published TO :"daemon";
 
 -- What was planned. Retention deletes; the words of an event do not change.
 GRANT SELECT, INSERT, DELETE ON orderbell.event, orderbell.message, orderbell.spent TO :"daemon";

@@ -90,6 +90,26 @@ SELECT coalesce((SELECT s.database <> current_database() FROM pg_replication_slo
 SELECT p.oid::bigint, r.prrelid::bigint, r.oid::bigint
 FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = %(publication)s;
 
+-- name: published
+-- As "members" was when it was last whole; the publication's own is 0 where it was not since.
+SELECT relation::bigint, member::bigint FROM orderbell.published WHERE slot = %(slot)s;
+
+-- name: keep_published
+WITH given AS (
+    SELECT relation::oid, member::oid
+    FROM unnest(%(relations)s::bigint[], %(members)s::bigint[]) AS g (relation, member)
+), gone AS (
+    DELETE FROM orderbell.published p
+    WHERE p.slot = %(slot)s AND NOT EXISTS (SELECT FROM given g WHERE g.relation = p.relation)
+)
+INSERT INTO orderbell.published AS p (slot, relation, member)
+SELECT %(slot)s, relation, member FROM given
+ON CONFLICT (slot, relation) DO UPDATE SET member = excluded.member WHERE p.member <> excluded.member;
+
+-- name: forget_published
+-- A new slot begins: nothing of it was decoded with another publication.
+DELETE FROM orderbell.published WHERE slot = %(slot)s;
+
 -- name: publication_exists
 SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %(publication)s);
 

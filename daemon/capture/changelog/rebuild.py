@@ -114,6 +114,7 @@ async def _catch_up(connections: Connections, settings: Settings, place: Positio
             parameters = {**GATE, "slot": place.slot, "lsn": began, "before": place.lsn_text}
             if await (await connection.execute(STATEMENTS["begin_anew"], parameters)).fetchone() is None:
                 raise NotOurs("the place in the change log was moved by somebody else")
+            await connection.execute(STATEMENTS["forget_published"], {"slot": place.slot})
     finally:
         await connection.close()
     for watch, rows in found.items():

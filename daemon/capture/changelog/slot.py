@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 SQL = statements("position")
 
+PUBLICATION, NOT_WHOLE = 0, 0
+"""Of what it has: where its own oid stands, and what stands there in place of it."""
+
 SILENCE = 6
 """Heartbeats that may be missing before it is said that what is written does not arrive."""
 
@@ -137,19 +140,26 @@ class SlotGuard:
         self._warn("silent", silent > limit, "changelog.silent", seconds=round(silent))
 
     async def _look_at_the_publication(self, connection: AsyncConnection[TupleRow]) -> None:
-        """Whether the log has all that is watched, and has had it since the last look. Raises :class:`SlotLost`."""
-        was_wrong = "publication" in self._warned
+        """Whether the log has all that is watched, and has had it since the last look, whoever looked.
+
+        Raises :class:`SlotLost`.
+        """
         options = parameters(self._settings.database, "orderbell publication", statement_timeout="10s")
         problems = await asyncio.to_thread(publication_problems_of, self._settings, **options)
         self._warn("publication", bool(problems), "changelog.not_published", problems=problems)
-        cursor = await connection.execute(SQL["members"], {"publication": self._place.publication})
-        rows = await cursor.fetchall()
-        members = {0: rows[0][0]} | {table: member for _, table, member in rows if table is not None} if rows else {}
-        before, self._members = self._members, members
-        changed = before is not None and any(before[each] != members[each] for each in before.keys() & members.keys())
-        if changed or (was_wrong and not problems):
-            await connection.execute(SQL["mark_gap"], {"slot": self._place.slot})
+        slot, publication = {"slot": self._place.slot}, {"publication": self._place.publication}
+        if self._members is None:
+            self._members = dict(await (await connection.execute(SQL["published"], slot)).fetchall())
+        rows = [] if problems else await (await connection.execute(SQL["members"], publication)).fetchall()
+        members = {relation: member for _, relation, member in rows if relation is not None}
+        members[PUBLICATION] = rows[0][0] if rows else NOT_WHOLE
+        if rows and any(self._members[each] != members[each] for each in self._members.keys() & members.keys()):
+            await connection.execute(SQL["mark_gap"], slot)
             raise SlotLost("the publication was not whole for a while: the slot is made anew")
+        if members != self._members:
+            kept = {"relations": list(members), "members": list(members.values())}
+            await connection.execute(SQL["keep_published"], {**slot, **kept})
+            self._members = members
 
     async def _mark(self, connection: AsyncConnection[TupleRow]) -> None:
         given = {"after": self._marked, "token": self._token}

@@ -17,6 +17,7 @@ from tests.sources import ended
 
 SECONDS = 30.0
 
+WHOLE = "SELECT EXISTS (SELECT FROM orderbell.published WHERE relation = 0 AND member <> 0)"
 HORIZON = "SELECT horizon::text::bigint FROM orderbell.change_log"
 """It moves when a mark has come back and the publication was looked at again: so it was looked at before."""
 
@@ -138,12 +139,7 @@ async def test_a_column_that_is_missing_keeps_the_gap_open_and_says_so(house: Ho
     assert one(house, "SELECT gap FROM orderbell.change_log")
 
 
-async def test_a_publication_that_was_dropped_and_made_again_by_hand_is_a_gap(house: House) -> None:
-    before = one(house, HORIZON)
-    house.begin()
-    house.place(2)
-    await house.planned(2, "pending")
-    await until(lambda: one(house, HORIZON) > before)  # it knows this publication from another one
+def made_by_hand(house: House) -> None:
     made = house.app.execute(
         "SELECT 'CREATE PUBLICATION orderbell FOR TABLE orders WITH (publish = ''insert, update, delete'','"
         " || ' publish_via_partition_root = true'"
@@ -151,14 +147,77 @@ async def test_a_publication_that_was_dropped_and_made_again_by_hand_is_a_gap(ho
         "         THEN ', publish_generated_columns = stored)' ELSE ')' END"
     ).fetchone()
     assert made is not None
+    house.app.execute(made[0].encode())
+
+
+async def test_a_publication_that_was_dropped_and_made_again_by_hand_is_a_gap(house: House) -> None:
+    before = one(house, HORIZON)
+    house.begin()
+    house.place(2)
+    await house.planned(2, "pending")
+    await until(lambda: one(house, HORIZON) > before)  # it knows this publication from another one
     house.app.execute("DROP PUBLICATION orderbell")
     house.advance(1, "confirmed")
     await asyncio.sleep(0.6)  # looks at it go by
-    house.app.execute(made[0].encode())
+    made_by_hand(house)
     house.advance(2, "confirmed")
     await house.planned(1, "confirmed")
     await house.planned(2, "confirmed")
     assert len(house.events()) == 4
+
+
+def taken_out(house: House) -> None:
+    house.app.execute("ALTER PUBLICATION orderbell DROP TABLE orders")
+    house.advance(1, "confirmed")
+    house.app.execute("ALTER PUBLICATION orderbell ADD TABLE orders")
+
+
+def dropped(house: House) -> None:
+    house.app.execute("DROP PUBLICATION orderbell")
+    house.advance(1, "confirmed")
+    made_by_hand(house)
+
+
+@pytest.mark.parametrize("what", [taken_out, dropped])
+async def test_so_is_one_while_nobody_reads(house: House, what: Callable[[House], None]) -> None:
+    house.begin()
+    house.place(2)
+    await house.planned(2, "pending")
+    await until(lambda: one(house, WHOLE))
+    await house.end()
+    what(house)
+    slot = one(house, "SELECT made_at FROM orderbell.change_log")
+    house.begin()
+    house.advance(2, "confirmed")
+    await house.planned(1, "confirmed")
+    await house.planned(2, "confirmed")
+    assert len(house.events()) == 4
+    await until(lambda: one(house, WHOLE))
+    assert one(house, "SELECT NOT gap FROM orderbell.change_log")
+    made = one(house, "SELECT made_at FROM orderbell.change_log")
+    assert made > slot
+    await house.end()
+    house.begin()  # once is enough
+    house.advance(2, "ready")
+    await house.planned(2, "ready")
+    before = one(house, HORIZON)
+    await until(lambda: one(house, HORIZON) > before)  # and was looked at
+    assert one(house, "SELECT made_at FROM orderbell.change_log") == made
+
+
+async def test_one_that_was_not_whole_is_a_gap_also_when_it_was_mended_while_nobody_read(house: House) -> None:
+    house.begin()
+    house.place(2)
+    await house.planned(2, "pending")
+    await until(lambda: one(house, WHOLE))
+    house.app.execute("ALTER PUBLICATION orderbell SET (publish = 'insert, delete')")
+    house.advance(1, "confirmed")
+    await until(lambda: not one(house, WHOLE))
+    await house.end()
+    house.app.execute("ALTER PUBLICATION orderbell SET (publish = 'insert, update, delete')")
+    house.begin()
+    await house.planned(1, "confirmed")
+    assert len(house.events()) == 3
 
 
 async def test_a_large_value_that_cannot_be_read_any_more_stops_nobody_elses_changes(house: House) -> None:

@@ -58,7 +58,7 @@ def dump(url: str) -> str:
 def test_installing_twice_changes_nothing_the_second_time(shop: str) -> None:
     wanted = settings(shop, columns=["buyer"])
     assert install(wanted) == [
-        "created the schema orderbell, version 0008",
+        "created the schema orderbell, version 0009",
         "put the triggers of the watch purchases on shop.purchases",
     ]
     before = dump(shop)
