@@ -67,6 +67,9 @@ class Late(NamedTuple):
 Found = dict[str, dict[int, list[Late]]]
 """By entrant and pace, of each round."""
 
+LEAST_ORDERS = 100
+"""Of a measurement: with fewer, p99 is the slowest."""
+
 _numbers = itertools.count(1)
 
 
@@ -76,7 +79,7 @@ def session(name: str, url: str, folder: Path, seconds: float, paces: Sequence[i
     with START[name](url, folder) as running, Browsers(running.port, running.visitor) as browsers:
         browsers.arrive()
         for pace in paces:
-            committed, took = _ordered(running, browsers, pace, max(seconds, 20 / pace))
+            committed, took = _ordered(running, browsers, pace, max(seconds, LEAST_ORDERS / pace))
             browsers.await_all(committed)
             came = browsers.came_at if running.stamps is None else _mailed(running.stamps, committed)
             late = [1000 * max(LEAST_SECONDS, came[order] - at) for order, at in committed.items()]
@@ -207,7 +210,7 @@ def report(late: Found, server_version: str, rounds: int, seconds: float) -> Rep
 def main() -> None:
     """Run it and print the line."""
     parser = arguments("frame_latency", __doc__, rounds=1)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement; 20 orders at the least")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement; 100 orders at the least")
     given = parser.parse_args()
     if not PEERS.exists():
         parser.error(f"{PEERS.name} is not there: make bench makes it")
