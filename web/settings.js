@@ -50,7 +50,7 @@ export class Settings {
   /** One change after the other: each is answered with what holds, and shown unless there is another to come. */
   #load(...request) {
     const number = ++this.#asked;
-    this.#last = this.#last.then(() => this.#ask(() => number === this.#asked, ...request));
+    this.#last = this.#last.catch(() => {}).then(() => this.#ask(() => number === this.#asked, ...request));
     return this.#last;
   }
 
@@ -167,7 +167,7 @@ export class Settings {
     let chosen = windows.map((window) => ({ ...window }));
     const put = (changed) => {
       chosen = changed ?? chosen;
-      return this.#load("PUT", "/quiet-hours", { windows: changed });
+      return this.#load("PUT", "/quiet-hours", { windows: structuredClone(changed) });
     };
     const rows = chosen.map((window) => {
       const change = (fields) => {

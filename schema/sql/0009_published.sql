@@ -6,6 +6,6 @@
 CREATE TABLE orderbell.published (
     slot text REFERENCES orderbell.change_log ON DELETE CASCADE,
     relation oid,                           -- 0: the publication itself
-    member oid NOT NULL,                    -- of pg_publication, or pg_publication_rel; 0: it was not whole at the last look
+    member oid NOT NULL,                    -- of pg_publication_rel; of pg_publication
     PRIMARY KEY (slot, relation)
 );

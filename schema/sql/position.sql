@@ -86,12 +86,14 @@ SELECT coalesce((SELECT s.database <> current_database() FROM pg_replication_slo
            AND %(slot)s::text <> 'orderbell_' || (SELECT oid FROM pg_database WHERE datname = current_database()));
 
 -- name: members
--- The publication and what was put into it: another oid means that it was taken out, or dropped, and put there again.
-SELECT p.oid::bigint, r.prrelid::bigint, r.oid::bigint
-FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = %(publication)s;
+-- The publication, for 0, and what was put into it: another oid means that it was taken out, or dropped, and put there again.
+SELECT 0::bigint, p.oid::bigint FROM pg_publication p WHERE p.pubname = %(publication)s
+UNION ALL
+SELECT r.prrelid::bigint, r.oid::bigint
+FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = %(publication)s;
 
 -- name: published
--- As "members" was when it was last whole; the publication's own is 0 where it was not since.
+-- As "members" was when it was last whole.
 SELECT relation::bigint, member::bigint FROM orderbell.published WHERE slot = %(slot)s;
 
 -- name: keep_published
@@ -105,10 +107,6 @@ WITH given AS (
 INSERT INTO orderbell.published AS p (slot, relation, member)
 SELECT %(slot)s, relation, member FROM given
 ON CONFLICT (slot, relation) DO UPDATE SET member = excluded.member WHERE p.member <> excluded.member;
-
--- name: forget_published
--- A new slot begins: nothing of it was decoded with another publication.
-DELETE FROM orderbell.published WHERE slot = %(slot)s;
 
 -- name: publication_exists
 SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = %(publication)s);

@@ -15,7 +15,7 @@ from daemon.capture.changelog import position
 from daemon.capture.changelog.position import GATE, Position
 from daemon.capture.changelog.reconcile import reconcile
 from daemon.capture.changelog.relations import watched
-from daemon.capture.changelog.slot import Retired, SlotLost, standing
+from daemon.capture.changelog.slot import Retired, SlotLost, keep_members, members_of, standing
 from daemon.capture.changelog.stream import Stream
 from daemon.capture.outbox import NotOurs
 from daemon.connections import Connections
@@ -114,7 +114,7 @@ async def _catch_up(connections: Connections, settings: Settings, place: Positio
             parameters = {**GATE, "slot": place.slot, "lsn": began, "before": place.lsn_text}
             if await (await connection.execute(STATEMENTS["begin_anew"], parameters)).fetchone() is None:
                 raise NotOurs("the place in the change log was moved by somebody else")
-            await connection.execute(STATEMENTS["forget_published"], {"slot": place.slot})
+            await keep_members(connection, place.slot, await members_of(connection, place.publication))
     finally:
         await connection.close()
     for watch, rows in found.items():

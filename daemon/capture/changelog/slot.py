@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -20,9 +21,6 @@ from schema.queries import statements
 log = structlog.get_logger(__name__)
 
 SQL = statements("position")
-
-PUBLICATION, NOT_WHOLE = 0, 0
-"""Of what it has: where its own oid stands, and what stands there in place of it."""
 
 SILENCE = 6
 """Heartbeats that may be missing before it is said that what is written does not arrive."""
@@ -68,6 +66,18 @@ async def standing(connection: AsyncConnection[TupleRow], slot: str) -> Standing
     if row is None:
         raise SlotLost("capture from the change log was uninstalled")
     return Standing(*row)
+
+
+async def members_of(connection: AsyncConnection[TupleRow], publication: str) -> dict[int, int]:
+    """What the publication has: the oid of each table's membership, and its own for 0."""
+    rows = await (await connection.execute(SQL["members"], {"publication": publication})).fetchall()
+    return {relation: member for relation, member in rows if relation is not None}
+
+
+async def keep_members(connection: AsyncConnection[TupleRow], slot: str, members: Mapping[int, int]) -> None:
+    """Write down that the slot was read with these."""
+    given = {"slot": slot, "relations": list(members), "members": list(members.values())}
+    await connection.execute(SQL["keep_published"], given)
 
 
 class SlotGuard:
@@ -144,22 +154,22 @@ class SlotGuard:
 
         Raises :class:`SlotLost`.
         """
+        was_wrong = "publication" in self._warned
         options = parameters(self._settings.database, "orderbell publication", statement_timeout="10s")
         problems = await asyncio.to_thread(publication_problems_of, self._settings, **options)
         self._warn("publication", bool(problems), "changelog.not_published", problems=problems)
-        slot, publication = {"slot": self._place.slot}, {"publication": self._place.publication}
+        slot = {"slot": self._place.slot}
         if self._members is None:
             self._members = dict(await (await connection.execute(SQL["published"], slot)).fetchall())
-        rows = [] if problems else await (await connection.execute(SQL["members"], publication)).fetchall()
-        members = {relation: member for _, relation, member in rows if relation is not None}
-        members[PUBLICATION] = rows[0][0] if rows else NOT_WHOLE
-        if rows and any(self._members[each] != members[each] for each in self._members.keys() & members.keys()):
+        members = await members_of(connection, self._place.publication)
+        changed = any(self._members[each] != members[each] for each in self._members.keys() & members.keys())
+        if changed or (was_wrong and not problems):
             await connection.execute(SQL["mark_gap"], slot)
             raise SlotLost("the publication was not whole for a while: the slot is made anew")
-        if members != self._members:
-            kept = {"relations": list(members), "members": list(members.values())}
-            await connection.execute(SQL["keep_published"], {**slot, **kept})
-            self._members = members
+        known = self._members | members if problems else members  # what was taken out may be put there again
+        if known != self._members:
+            await keep_members(connection, self._place.slot, known)
+            self._members = known
 
     async def _mark(self, connection: AsyncConnection[TupleRow]) -> None:
         given = {"after": self._marked, "token": self._token}
