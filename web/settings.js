@@ -39,7 +39,6 @@ const DAY = 86_400_000;
 export class Settings {
   element = el("div", { className: "choices", tabIndex: -1 });
   #last = Promise.resolve();
-  #asked = 0;
 
   /** `push`: what enablePush takes, or null; `sounds`: whether the bell does. */
   constructor(client, words, push, sounds) {
@@ -49,9 +48,9 @@ export class Settings {
 
   /** One change after the other: each is answered with what holds, and shown unless there is another to come. */
   #load(...request) {
-    const number = ++this.#asked;
-    this.#last = this.#last.catch(() => {}).then(() => this.#ask(() => number === this.#asked, ...request));
-    return this.#last;
+    const asked = this.#last.catch(() => {}).then(() => this.#ask(() => asked === this.#last, ...request));
+    this.#last = asked;
+    return asked;
   }
 
   async #ask(isLast, method = "GET", path = "", body = undefined) {

@@ -70,8 +70,7 @@ async def standing(connection: AsyncConnection[TupleRow], slot: str) -> Standing
 
 async def members_of(connection: AsyncConnection[TupleRow], publication: str) -> dict[int, int]:
     """What the publication has: the oid of each table's membership, and its own for 0."""
-    rows = await (await connection.execute(SQL["members"], {"publication": publication})).fetchall()
-    return {relation: member for relation, member in rows if relation is not None}
+    return dict(await (await connection.execute(SQL["members"], {"publication": publication})).fetchall())
 
 
 async def keep_members(connection: AsyncConnection[TupleRow], slot: str, members: Mapping[int, int]) -> None:
