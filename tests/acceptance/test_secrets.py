@@ -6,7 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier, Literal
 
 from config import Settings
-from demo.ports import port_of, reserved
 from demo.sinks.smtp import SmtpSink
 from demo.sinks.twilio import TwilioSink
 from dispatchers.webpush import generate_vapid_key
@@ -52,12 +51,6 @@ class Store:
     def hidden(self) -> list[str]:
         keys = [self.values["webpush.vapid_private_key"], self.values["email.dkim.private_key"].splitlines()[1]]
         return [MARK, *keys]
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with reserved() as held:
-        yield port_of(held)
 
 
 @pytest.fixture

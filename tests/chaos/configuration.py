@@ -38,7 +38,7 @@ def write(
     wires: dict[str, Wire],
     source: Source,
     *,
-    patient: bool = False,
+    patient: bool,
 ) -> Written:
     """Write it into ``folder``; the database's URL in it goes past the wires and is for us, not for the daemons.
 

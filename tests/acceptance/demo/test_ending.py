@@ -6,20 +6,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from demo.ports import port_of, reserved
-
 Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def port() -> Iterator[int]:
-    with reserved() as held:
-        yield port_of(held)
 
 
 def wait_until_it_says(demo: "subprocess.Popen[str]", words: str) -> None:
@@ -55,10 +47,10 @@ def all_have_ended(folder: Path) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_and_leaves_nothing(
-    start: Start, temporary_folder: Path, port: int, number: signal.Signals
+    start: Start, temporary_folder: Path, closed_port: int, number: signal.Signals
 ) -> None:
-    demo = start("--port", str(port))
-    wait_until_it_says(demo, f"http://127.0.0.1:{port}/")
+    demo = start("--port", str(closed_port))
+    wait_until_it_says(demo, f"http://127.0.0.1:{closed_port}/")
     assert processes_of(temporary_folder), "PostgreSQL and the daemon run in the folder"
     demo.send_signal(number)
     demo.communicate(timeout=60)
@@ -69,9 +61,9 @@ def test_a_signal_ends_everything_and_leaves_nothing(
 
 @pytest.mark.parametrize("step", ["starting PostgreSQL", "opening a small shop", "starting the daemon"])
 def test_a_signal_while_it_starts_leaves_nothing_either(
-    start: Start, temporary_folder: Path, port: int, step: str
+    start: Start, temporary_folder: Path, closed_port: int, step: str
 ) -> None:
-    demo = start("--port", str(port))
+    demo = start("--port", str(closed_port))
     wait_until_it_says(demo, step)
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)
@@ -90,9 +82,9 @@ def test_an_interrupted_measurement_says_so_by_its_exit_code(start: Start, tempo
     assert not list(temporary_folder.glob("orderbell-*"))
 
 
-def test_when_the_daemon_dies_the_demo_says_so_and_ends(start: Start, temporary_folder: Path, port: int) -> None:
-    demo = start("--port", str(port))
-    wait_until_it_says(demo, f"http://127.0.0.1:{port}/")
+def test_when_the_daemon_dies_the_demo_says_so_and_ends(start: Start, temporary_folder: Path, closed_port: int) -> None:
+    demo = start("--port", str(closed_port))
+    wait_until_it_says(demo, f"http://127.0.0.1:{closed_port}/")
     daemon = next(pid for pid, command in processes_of(temporary_folder).items() if "daemon.cli" in command)
     os.kill(daemon, signal.SIGKILL)
     _, errors = demo.communicate(timeout=60)
@@ -113,17 +105,17 @@ def test_a_port_that_is_taken_is_said_before_anything_is_started(start: Start, t
     assert not list(temporary_folder.glob("orderbell-*"))
 
 
-def test_the_page_lets_nothing_in_from_elsewhere(start: Start, port: int) -> None:
-    demo = start("--port", str(port))
-    wait_until_it_says(demo, f"http://127.0.0.1:{port}/")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=40) as answer:
+def test_the_page_lets_nothing_in_from_elsewhere(start: Start, closed_port: int) -> None:
+    demo = start("--port", str(closed_port))
+    wait_until_it_says(demo, f"http://127.0.0.1:{closed_port}/")
+    with urllib.request.urlopen(f"http://127.0.0.1:{closed_port}/", timeout=40) as answer:
         policy = answer.headers["Content-Security-Policy"]
         page = answer.read().decode()
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "//" not in page.replace("<!doctype html>", "").replace("http://www.w3.org/2000/svg", "")
     elsewhere = urllib.request.Request(
-        f"http://127.0.0.1:{port}/orders", method="POST", headers={"Sec-Fetch-Site": "cross-site"}
+        f"http://127.0.0.1:{closed_port}/orders", method="POST", headers={"Sec-Fetch-Site": "cross-site"}
     )
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(elsewhere, timeout=40)

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 from config.settings import Database
 from daemon.api import Inbox, create_engine
 from dispatchers.websocket.contract import Mark, Standing
+from tests.inboxes import calm
 from tests.integration.api.test_fairness import until_waiting
 
 if TYPE_CHECKING:
@@ -28,16 +29,6 @@ async def inbox(api: "Api", database: str) -> AsyncIterator[Inbox]:
 async def changed(inbox: Inbox, user: str, since: str, *, up_to: int = 100, limit: int = 100) -> list[int] | None:
     found = await inbox.changes(user, since, up_to, limit)
     return None if found is None else [standing.id for standing in found]
-
-
-async def calm(api: "Api") -> None:
-    """Until no transaction is under way that began before the last change: with one of another database, or of
-    autovacuum's, what is over would still count as after ``since``.
-    """
-    query = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > max(changed) FROM orderbell.notification"
-    async with asyncio.timeout(30):
-        while await api.rows(query) != [(True,)]:
-            await asyncio.sleep(0.01)
 
 
 async def test_the_summary_counts_what_is_unread_and_knows_the_newest_also_where_it_is_gone(
@@ -65,7 +56,7 @@ async def test_what_was_changed_since_a_summary_is_found_up_to_a_bound(api: "Api
     await api.store("ann", *range(1, 6))
     await api.store("bob", 10)
     await inbox.mark("ann", [5], Mark.READ)
-    await calm(api)
+    await calm(api.database)
     since = (await inbox.summary("ann")).since
     assert await changed(inbox, "ann", since) == []
     await inbox.mark("ann", [4, 1, 2], Mark.READ)
@@ -184,7 +175,7 @@ async def test_a_hub_that_was_cut_off_asks_for_all_its_people_at_once(api: "Api"
         await inbox.mark(user, [id_], mark)
     changes = await inbox.missed_changes(["ann", "bob"], since, 100) or ()
     assert [(user, one.id, one.gone) for user, one in changes] == [("ann", 4, True), ("bob", 5, False)]
-    await calm(api)
+    await calm(api.database)
     assert await inbox.missed_changes(["cid"], (await inbox.summary("cid")).since, 10) == []
 
 

@@ -14,8 +14,6 @@ from tests.sources import ended, identify
 
 SECONDS = 30.0
 
-SENDERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'walsender'"
-
 
 class House:
     """A shop whose orders are planned, and a reader that comes and goes."""
@@ -62,10 +60,6 @@ class House:
         if self._task is not None:
             await ended(self._task, self.app)
             self._task = None
-            # One that has not read its command yet would take the slot when it does.
-            async with asyncio.timeout(SECONDS):
-                while self.app.execute(SENDERS).fetchone() != (0,):
-                    await asyncio.sleep(0.01)
 
     async def planned(self, order: int, status: str) -> None:
         """Until that was planned; what comes before it is planned too."""

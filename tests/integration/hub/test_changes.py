@@ -7,19 +7,10 @@ import pytest
 
 from dispatchers.websocket import Mark, frames
 from dispatchers.websocket.connection import Connection
+from tests.inboxes import calm
 
 if TYPE_CHECKING:
     from tests.integration.hub.conftest import Build, House
-
-
-async def calm(house: "House") -> None:
-    """Until no transaction is under way that began before the last change: with one of another database, or of
-    autovacuum's, what is over would still count as after ``since``.
-    """
-    query = b"SELECT pg_snapshot_xmin(pg_current_snapshot()) > max(changed) FROM orderbell.notification"
-    async with asyncio.timeout(30):
-        while await (await house.database.execute(query)).fetchone() != (True,):
-            await asyncio.sleep(0.01)
 
 
 async def test_what_changed_meanwhile_comes_after_what_was_missed(house: "House") -> None:
@@ -48,7 +39,7 @@ async def test_what_changed_meanwhile_comes_after_what_was_missed(house: "House"
 async def test_who_was_away_while_nothing_changed_is_told_nothing(house: "House") -> None:
     await house.tell("ann", 2)
     await house.hub.reading.mark("ann", [1], Mark.READ)
-    await calm(house)
+    await calm(house.database)
     since = await (await house.come("ann")).caught_up()
     assert await (await house.come("ann", after=2, since=since)).is_quiet()
 

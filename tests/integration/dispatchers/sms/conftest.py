@@ -10,11 +10,11 @@ import pytest
 
 from config import Settings
 from config.names import Category, Priority
-from demo.ports import port_of, reserved
 from demo.sinks.twilio import TwilioSink
 from dispatchers import sms
 from dispatchers.base import Delivery
 from dispatchers.sms.dispatcher import SmsDispatcher
+from tests.integration.dispatchers.sinks import started
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 """Keyword arguments are settings of the provider; ``concurrency`` is the channel's."""
@@ -59,12 +59,8 @@ def another(delivery: Delivery) -> Callable[..., Delivery]:
 
 @pytest.fixture
 async def sink() -> AsyncIterator[TwilioSink]:
-    with reserved() as held:
-        port = port_of(held)
-        sink = TwilioSink(port)
-        await sink.start()
+    async with started(TwilioSink) as sink:
         yield sink
-        await sink.stop()
 
 
 @pytest.fixture
@@ -101,12 +97,8 @@ async def dispatcher_for(sink: TwilioSink) -> AsyncIterator[DispatcherFor]:
 @pytest.fixture
 async def other() -> AsyncIterator[TwilioSink]:
     """A second account elsewhere."""
-    with reserved() as held:
-        port = port_of(held)
-        sink = TwilioSink(port)
-        await sink.start()
+    async with started(TwilioSink) as sink:
         yield sink
-        await sink.stop()
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
-from demo.ports import port_of, reserved
 from demo.sinks.server import Reply
 from demo.sinks.twilio import TwilioSink
 from dispatchers.base import Delivery, Outcome, Retry, Sent, Unknown
 from dispatchers.sms.dispatcher import SmsDispatcher
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 DispatcherFor = Callable[..., Awaitable[SmsDispatcher]]
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -42,13 +41,6 @@ async def raw_server(*answers: bytes) -> AsyncIterator[str]:
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with reserved() as held:
-        port = port_of(held)
-        yield port
 
 
 async def test_a_refused_connection_was_not_sent(

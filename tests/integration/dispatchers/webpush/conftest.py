@@ -10,10 +10,10 @@ import pytest
 
 from config.channels import WebPush
 from config.names import Category, Priority
-from demo.ports import port_of, reserved
 from demo.sinks.push import PushSink
 from dispatchers.base import Delivery
 from dispatchers.webpush import WebPushDispatcher, generate_vapid_key
+from tests.integration.dispatchers.sinks import started
 
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]
 """Keyword arguments are settings of the channel; ``resolver`` and ``clock`` are the dispatcher's."""
@@ -26,12 +26,8 @@ def vapid() -> tuple[str, str]:
 
 @pytest.fixture
 async def sink() -> AsyncIterator[PushSink]:
-    with reserved() as held:
-        port = port_of(held)
-        sink = PushSink(port)
-        await sink.start()
+    async with started(PushSink) as sink:
         yield sink
-        await sink.stop()
 
 
 @pytest.fixture

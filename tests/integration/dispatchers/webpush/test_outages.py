@@ -20,7 +20,7 @@ from demo.sinks.push import PushSink
 from demo.sinks.server import Reply
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from dispatchers.webpush import WebPushDispatcher
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 Another = Callable[..., Delivery]
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]

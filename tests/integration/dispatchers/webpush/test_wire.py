@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from demo.ports import port_of, reserved
 from dispatchers.base import Delivery, Outcome, Rejected, Retry, Sent, Unknown
 from dispatchers.webpush import WebPushDispatcher
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 Another = Callable[..., Delivery]
 DispatcherFor = Callable[..., Awaitable[WebPushDispatcher]]
@@ -249,12 +248,14 @@ async def test_a_wait_for_a_free_connection_is_bounded_and_sends_nothing(
 
 
 async def test_nothing_is_encrypted_for_a_service_that_cannot_be_reached(
-    dispatcher: WebPushDispatcher, delivery: Delivery, another: Another, monkeypatch: pytest.MonkeyPatch
+    dispatcher: WebPushDispatcher,
+    delivery: Delivery,
+    another: Another,
+    closed_port: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dispatchers.webpush.subscription.Subscription.encrypt", lambda *_: pytest.fail("encrypted"))
-    with reserved() as held:
-        port = port_of(held)
-        outcome = await send(dispatcher, another(address=moved(delivery, f"http://127.0.0.1:{port}/x")))
+    outcome = await send(dispatcher, another(address=moved(delivery, f"http://127.0.0.1:{closed_port}/x")))
     assert isinstance(outcome, Retry)
 
 

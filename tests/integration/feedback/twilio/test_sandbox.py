@@ -1,12 +1,11 @@
 """A text there and back: our dispatcher, the sandbox Twilio, our routes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.ports import port_of, reserved
 from demo.sinks.twilio_callbacks import CallingTwilio
 from dispatchers import sms
 from dispatchers.base import Sent
@@ -27,14 +26,7 @@ async def twilio() -> AsyncIterator[CallingTwilio]:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with reserved() as held:
-        port = port_of(held)
-        yield port
-
-
-@pytest.fixture
-async def served(serve: "Serve", twilio: CallingTwilio, port: int) -> "Served":
+async def served(serve: "Serve", twilio: CallingTwilio, closed_port: int) -> "Served":
     provider = {
         "account_sid": twilio.account_sid,
         "auth_token": twilio.auth_token,
@@ -42,7 +34,8 @@ async def served(serve: "Serve", twilio: CallingTwilio, port: int) -> "Served":
         "from_number": "+12125550199",
     }
     served = await serve(
-        http={"port": port, "public_url": f"http://127.0.0.1:{port}"}, sms={"help_text": "Hi.", "provider": [provider]}
+        http={"port": closed_port, "public_url": f"http://127.0.0.1:{closed_port}"},
+        sms={"help_text": "Hi.", "provider": [provider]},
     )
     twilio.inbound_url = f"{served.url}/feedback/twilio/twilio/inbound"
     return served

@@ -8,7 +8,7 @@ from aiosmtplib.protocol import SMTPProtocol
 
 from dispatchers.email.dialogue import Dialogue
 from dispatchers.email.reply import Reply, Stage
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 MAIL, RCPT, DATA = b"MAIL FROM:<a@example.com>\r\n", b"RCPT TO:<b@example.com>\r\n", b"DATA\r\n"
 CONTENT = b"Subject: x\r\n\r\n..dot\r\n.\r\n"

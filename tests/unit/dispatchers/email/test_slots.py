@@ -6,7 +6,7 @@ import pytest
 
 from dispatchers.email.reply import Broken, Stage
 from dispatchers.email.slots import Slots
-from tests.unit.dispatchers.conftest import MoveOn
+from tests.clocks import MoveOn
 
 
 async def hold(slots: Slots, order: list[int], number: int, until: asyncio.Event | None = None) -> None:
